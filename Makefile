@@ -1,0 +1,85 @@
+# Build, run, test and check TicketFlow. `make help` lists the targets. All of them can be run again at no cost.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+NEXTEST_VERSION := 0.9.143
+CARGO_DENY_VERSION := 0.20.2
+
+LISTEN ?= 127.0.0.1:8080
+DATA ?= ./data
+BENCH_ARGS ?=
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+TICKETFLOW := $(TARGET)/release/ticketflow
+# Tools that a recipe has just installed are found even where Cargo's folder is not on the path.
+export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
+
+.PHONY: help build run test bench check fmt lint deny doc advisories test-tools nextest browser cargo-deny
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Build target/release/ticketflow
+	@cargo build --release -p ticketflow --locked
+
+run: build ## Build, then serve the demo shows on LISTEN (127.0.0.1:8080) with the data in DATA (./data)
+	@$(TICKETFLOW) serve --demo --listen $(LISTEN) --data $(DATA)
+
+test: test-tools ## Run all tests; installs what they need
+	@cargo test --doc --workspace --locked --quiet
+	@cargo nextest run --workspace --locked
+
+bench: build ## Measure; BENCH_ARGS goes to `ticketflow bench`
+	@$(TICKETFLOW) bench $(BENCH_ARGS)
+
+check: fmt lint deny doc ## Run the static checks: format, lints, licences and bans, documentation
+
+fmt:
+	@cargo fmt --all --check
+
+lint:
+	@cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+
+# Duplicates are listed as a warning; `--hide-inclusion-graph` keeps that to one entry each.
+deny: cargo-deny
+	@cargo deny --locked --log-level error check --hide-inclusion-graph bans licenses sources
+
+doc:
+	@RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+
+# Asks for the database first: an answer of "vulnerable" fails, a machine without the network does not.
+advisories: cargo-deny ## Check for known vulnerabilities, where the database can be reached
+	@if GIT_TERMINAL_PROMPT=0 timeout 20 git ls-remote --quiet https://github.com/RustSec/advisory-db HEAD >/dev/null 2>&1; then \
+		cargo deny --locked --log-level error check --hide-inclusion-graph advisories; \
+	else \
+		echo "advisories: NOT CHECKED, the database at github.com/RustSec/advisory-db cannot be reached from here"; \
+	fi
+
+test-tools: nextest browser
+
+nextest:
+	@command -v cargo-nextest >/dev/null || { \
+		echo "installing cargo-nextest $(NEXTEST_VERSION), once; this takes some minutes"; \
+		cargo install cargo-nextest --version $(NEXTEST_VERSION) --locked --quiet; }
+
+# Compiled without optimisation: it runs for a second or two, and takes far longer to optimise.
+cargo-deny:
+	@command -v cargo-deny >/dev/null || { \
+		echo "installing cargo-deny $(CARGO_DENY_VERSION), once; this takes some minutes"; \
+		CARGO_PROFILE_DEV_DEBUG=0 cargo install cargo-deny --version $(CARGO_DENY_VERSION) --locked --quiet --debug; }
+
+# The browser tests drive Debian's Chromium.
+browser:
+	@if command -v chromedriver >/dev/null && command -v chromium >/dev/null; then exit 0; fi; \
+	if ! command -v apt-get >/dev/null; then \
+		echo "browser tests need the programs chromium and chromedriver; install them with your package manager"; exit 0; fi; \
+	if [ "$$(id -u)" -eq 0 ]; then as_root=(); \
+	elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then as_root=(sudo -n); \
+	else echo "browser tests need Debian's chromium; as root: apt-get install chromium chromium-driver"; exit 0; fi; \
+	echo "installing Debian's chromium and chromium-driver, once"; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	install_browser() { "$${as_root[@]}" apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null; }; \
+	install_browser 2>/dev/null || { "$${as_root[@]}" apt-get update -qq && install_browser; } \
+		|| echo "could not install chromium and chromium-driver; the browser tests will say that they need them"

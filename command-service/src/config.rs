@@ -1,0 +1,18 @@
+//! What can be set about deciding and paying. Defaults are those of the HTTP contract.
+
+use std::time::Duration;
+
+/// Settings of a command service.
+#[derive(Debug, Clone)]
+pub struct CommandConfig {
+    /// How long a buyer waits for the payment gateway before the seats are released and the answer is 504.
+    pub payment_timeout: Duration,
+    /// Events after which the shows are stored again, so that a restart folds at most about this many.
+    pub snapshot_events: u64,
+}
+
+impl Default for CommandConfig {
+    fn default() -> Self {
+        Self { payment_timeout: Duration::from_secs(10), snapshot_events: 500_000 }
+    }
+}

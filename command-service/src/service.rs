@@ -1,0 +1,171 @@
+//! The command service put together: everything that handlers need, and the one way to carry out a command.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use ticketflow_domain::show::{ShowCommand, ShowEvent, ShowInfo};
+use ticketflow_domain::{OrderId, ShowId};
+use ticketflow_event_store::{EmbeddedLog, Position, show_event};
+use ticketflow_http::{OperatorKey, Problem};
+use ticketflow_key_vault::KeyVault;
+use ticketflow_payment::PaymentGateway;
+use ticketflow_ticket_code::TicketSigner;
+
+use crate::config::CommandConfig;
+use crate::environment::Clock;
+use crate::hold_tokens::HoldTokens;
+use crate::idempotency::RequestKey;
+use crate::problems;
+use crate::recovery::load_shows;
+use crate::settlement;
+use crate::show_directory::ShowDirectory;
+use crate::show_fold::FoldError;
+use crate::show_task::{Outcome, ShowHandle, TaskMetrics, TaskPorts};
+use crate::snapshots;
+
+/// What a command service is made of. Shared by all handlers.
+pub struct CommandService {
+    /// Where events go.
+    pub log: EmbeddedLog,
+    /// The time of decisions.
+    pub clock: Clock,
+    /// The shows of this replica.
+    pub shows: ShowDirectory,
+    /// Customers' keys.
+    pub vault: Arc<KeyVault>,
+    /// Where money is charged.
+    pub gateway: Arc<dyn PaymentGateway>,
+    /// What proves that a hold is the caller's.
+    pub hold_tokens: HoldTokens,
+    /// What makes a ticket verifiable.
+    pub signer: TicketSigner,
+    /// Where an order is.
+    pub locate_order: LocateOrder,
+    /// The key of operators and organisers.
+    pub operator_key: OperatorKey,
+    /// What can be set.
+    pub config: CommandConfig,
+}
+
+/// Finds the show of an order for routing; deciding is left to the show. Waits until what was just paid is visible.
+pub type LocateOrder = Arc<dyn Fn(OrderId) -> BoxFuture<'static, Option<ShowId>> + Send + Sync>;
+
+/// What a command service needs from outside.
+pub struct CommandPorts {
+    /// Where events go.
+    pub log: EmbeddedLog,
+    /// The time of decisions.
+    pub clock: Clock,
+    /// Customers' keys.
+    pub vault: Arc<KeyVault>,
+    /// Where money is charged.
+    pub gateway: Arc<dyn PaymentGateway>,
+    /// What proves that a hold is the caller's.
+    pub hold_tokens: HoldTokens,
+    /// What makes a ticket verifiable.
+    pub signer: TicketSigner,
+    /// Where an order is.
+    pub locate_order: LocateOrder,
+    /// The key of operators and organisers.
+    pub operator_key: OperatorKey,
+    /// What can be set.
+    pub config: CommandConfig,
+}
+
+/// A command that was carried out, now or before.
+pub struct Executed {
+    /// What does not change in the show.
+    pub info: Arc<ShowInfo>,
+    /// What happened; empty if there was nothing to do.
+    pub events: Vec<ShowEvent>,
+    /// Of the last event.
+    pub position: Position,
+    /// Whether this is the answer to an earlier request with the same key.
+    pub replayed: bool,
+}
+
+impl CommandService {
+    /// Folds all shows, starts their tasks and takes up what was left undone at the gateway. Blocks on the disk; to be called
+    /// within a Tokio runtime.
+    ///
+    /// # Errors
+    /// [`FoldError`]: the log cannot be trusted, and nothing was started.
+    pub fn start(ports: CommandPorts) -> Result<Arc<Self>, FoldError> {
+        let shows = load_shows(&ports.log)?;
+        let task_ports = TaskPorts {
+            log: ports.log.clone(),
+            clock: ports.clock.clone(),
+            metrics: TaskMetrics::register(),
+        };
+        let service = Arc::new(Self {
+            shows: ShowDirectory::start(shows, task_ports),
+            log: ports.log,
+            clock: ports.clock,
+            vault: ports.vault,
+            gateway: ports.gateway,
+            hold_tokens: ports.hold_tokens,
+            signer: ports.signer,
+            locate_order: ports.locate_order,
+            operator_key: ports.operator_key,
+            config: ports.config,
+        });
+        for (show_id, _) in service.shows.all() {
+            settlement::start(&service, show_id);
+        }
+        snapshots::start(&service);
+        Ok(service)
+    }
+
+    /// The way to a show, or 404.
+    pub fn show(&self, show_id: ShowId) -> Result<ShowHandle, Problem> {
+        let unknown = || Problem::not_found("show_unknown", "There is no such show");
+        self.shows.get(show_id).ok_or_else(unknown)
+    }
+
+    /// Carries a command out, or finds the answer of the same request made before.
+    pub async fn execute(
+        &self,
+        show: &ShowHandle,
+        command: ShowCommand,
+        request: Option<RequestKey>,
+    ) -> Result<Executed, Problem> {
+        match show.decide(command, request).await {
+            Outcome::Done(done) => Ok(Executed {
+                info: done.info,
+                events: done.events,
+                position: done.position,
+                replayed: false,
+            }),
+            Outcome::DoneBefore { position } => self.executed_before(show, position).await,
+            other => Err(problems::outcome(other)),
+        }
+    }
+
+    /// The answer whose first event is at this position, read back from the log.
+    pub async fn executed_before(&self, show: &ShowHandle, position: Position) -> Result<Executed, Problem> {
+        let unavailable = || Problem::unavailable("unavailable", "The event store cannot be read now", 1_000);
+        let info = show.inspect(|state| state.info().cloned()).await.flatten().ok_or_else(unavailable)?;
+        let log = self.log.clone();
+        let read = tokio::task::spawn_blocking(move || read_event(&log, position)).await;
+        match read {
+            Ok(Ok(Some(event))) => Ok(Executed { info, events: vec![event], position, replayed: true }),
+            Ok(Ok(None)) => Err(unavailable()),
+            Ok(Err(error)) => {
+                tracing::error!(%error, position, "an answer cannot be read back");
+                Err(unavailable())
+            }
+            Err(error) => {
+                tracing::error!(%error, position, "reading an answer ended early");
+                Err(unavailable())
+            }
+        }
+    }
+}
+
+fn read_event(log: &EmbeddedLog, position: Position) -> Result<Option<ShowEvent>, FoldError> {
+    let Some(batch) = log.read_at(position)? else { return Ok(None) };
+    let batch = batch.view();
+    let index = (position - batch.first_position()) as usize;
+    let event = batch.events().nth(index).map(show_event).transpose();
+    event.map_err(|source| FoldError::Event { position, source })
+}

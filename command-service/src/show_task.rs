@@ -1,0 +1,470 @@
+//! One task per show: it alone decides that show's commands, in order, and appends their events in batches.
+//!
+//! Invariant: an answer is given only when its events are durable, and the state that decided them is the fold of the
+//! stream. A batch of waiting commands is decided against the state, appended as one with the stream's expected revision,
+//! then answered. If another writer was first, the speculative state is dropped, the stream is read again and every
+//! command of the batch is decided again, a bounded number of times.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hashbrown::HashSet;
+use metrics::{Counter, Histogram};
+use ticketflow_domain::show::{Context, Rejection, ShowCommand, ShowEvent, ShowInfo, ShowState, decide};
+use ticketflow_domain::{ShowId, Timestamp};
+use ticketflow_event_store::{
+    Append, AppendError, Appended, Category, CommandRecord, EmbeddedLog, EncodedEvents, Expected, Position,
+    StorageState, StreamId, Urgency, encode_commands, push_show_event,
+};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::Sleep;
+
+use crate::environment::{Clock, random};
+use crate::idempotency::{Known, RequestKey};
+use crate::recovery::load_show;
+use crate::show_fold::{ShowFold, ShowFoldSnapshot};
+
+/// Commands waiting for one show before more are refused: at 50,000 a second a tenth of a second's work.
+const QUEUE_COMMANDS: usize = 4_096;
+/// Commands decided into one batch: past this a larger batch saves no more syncs and makes the first one wait.
+const BATCH_COMMANDS: usize = 1_024;
+/// Seats touched by one batch, which keeps it far below the log's largest batch.
+const BATCH_SEATS: usize = 50_000;
+/// Times that a batch is decided again after losing a race before its commands are refused.
+const MAX_CONFLICTS: usize = 5;
+/// How soon an expired hold's turn comes when nothing else wakes the task, at the latest.
+const IDLE_WAKE: Duration = Duration::from_secs(3_600);
+
+/// What became of a command.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Carried out and durable.
+    Done(Done),
+    /// Carried out before under the same key: the first event of its answer is at this position.
+    DoneBefore {
+        /// Of the event.
+        position: Position,
+    },
+    /// The key was used for another request.
+    KeyReused,
+    /// A rule said no.
+    Rejected(Rejection, Option<Arc<ShowInfo>>),
+    /// Disk space is low and the command would begin new work.
+    StorageLow,
+    /// More than the log takes at once.
+    TooLarge,
+    /// The show has too many commands waiting.
+    Busy,
+    /// Nothing was written: try again later.
+    Unavailable,
+    /// It may or may not be in the log: repeat with the same key.
+    Unknown,
+}
+
+/// A command that was carried out.
+#[derive(Debug)]
+pub struct Done {
+    /// What does not change in the show.
+    pub info: Arc<ShowInfo>,
+    /// What happened; empty if it had happened before.
+    pub events: Vec<ShowEvent>,
+    /// Of the last event; of the show's last event where there is none.
+    pub position: Position,
+}
+
+struct Decide {
+    command: ShowCommand,
+    request: Option<RequestKey>,
+    reply: oneshot::Sender<Outcome>,
+}
+
+enum Message {
+    Decide(Decide),
+    Find(RequestKey, oneshot::Sender<Known>),
+    Inspect(Box<dyn FnOnce(&ShowState) + Send>),
+    Snapshot(oneshot::Sender<Option<ShowFoldSnapshot>>),
+}
+
+/// The way to a show's task.
+#[derive(Clone)]
+pub struct ShowHandle {
+    sender: mpsc::Sender<Message>,
+    open_charges: Arc<Notify>,
+}
+
+impl ShowHandle {
+    /// Has a command decided and waits until the outcome is durable. Refused at once when too many wait.
+    pub async fn decide(&self, command: ShowCommand, request: Option<RequestKey>) -> Outcome {
+        let (reply, answer) = oneshot::channel();
+        match self.sender.try_send(Message::Decide(Decide { command, request, reply })) {
+            Ok(()) => answer.await.unwrap_or(Outcome::Unknown),
+            Err(mpsc::error::TrySendError::Full(_)) => Outcome::Busy,
+            Err(mpsc::error::TrySendError::Closed(_)) => Outcome::Unavailable,
+        }
+    }
+
+    /// What is known of an idempotency key; `None` when the show takes no questions.
+    pub async fn find(&self, request: RequestKey) -> Option<Known> {
+        let (reply, answer) = oneshot::channel();
+        self.sender.send(Message::Find(request, reply)).await.ok()?;
+        answer.await.ok()
+    }
+
+    /// Asks the durable state a question; `None` when the show takes no questions.
+    pub async fn inspect<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&ShowState) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (reply, answer) = oneshot::channel();
+        // An asker who has gone does not need the answer.
+        let ask = Box::new(move |state: &ShowState| drop(reply.send(question(state))));
+        self.sender.send(Message::Inspect(ask)).await.ok()?;
+        answer.await.ok()
+    }
+
+    /// The show's folded state for storing; `None` when there is none.
+    pub async fn snapshot(&self) -> Option<ShowFoldSnapshot> {
+        let (reply, answer) = oneshot::channel();
+        self.sender.send(Message::Snapshot(reply)).await.ok()?;
+        answer.await.ok()?
+    }
+
+    /// Is told when something is to be done at the payment gateway.
+    #[must_use]
+    pub fn open_charges(&self) -> Arc<Notify> {
+        self.open_charges.clone()
+    }
+}
+
+/// What every show's task needs.
+#[derive(Clone)]
+pub struct TaskPorts {
+    /// Where events go.
+    pub log: EmbeddedLog,
+    /// The time of decisions.
+    pub clock: Clock,
+    /// How the tasks are doing.
+    pub metrics: TaskMetrics,
+}
+
+/// Metrics of deciding, registered once.
+#[derive(Clone)]
+pub struct TaskMetrics {
+    commands: Counter,
+    rejections: Counter,
+    conflicts: Counter,
+    batch_commands: Histogram,
+}
+
+impl TaskMetrics {
+    /// Registers them with the recorder that is installed.
+    #[must_use]
+    pub fn register() -> Self {
+        Self {
+            commands: metrics::counter!("show_commands_total"),
+            rejections: metrics::counter!("show_rejections_total"),
+            conflicts: metrics::counter!("show_append_conflicts_total"),
+            batch_commands: metrics::histogram!("show_batch_commands"),
+        }
+    }
+}
+
+/// Starts the task of a show from its folded state.
+pub(crate) fn spawn(show_id: ShowId, fold: ShowFold, ports: TaskPorts) -> ShowHandle {
+    let (sender, inbox) = mpsc::channel(QUEUE_COMMANDS);
+    let open_charges = Arc::new(Notify::new());
+    let handle = ShowHandle { sender, open_charges: open_charges.clone() };
+    let stream = StreamId::new(Category::Show, show_id.to_bytes());
+    let task = ShowTask { show_id, stream, fold, ports, open_charges, later: Vec::new() };
+    tokio::spawn(task.run(inbox));
+    handle
+}
+
+struct ShowTask {
+    show_id: ShowId,
+    stream: StreamId,
+    fold: ShowFold,
+    ports: TaskPorts,
+    open_charges: Arc<Notify>,
+    /// Commands put off to the next batch: this one is full, or has their key already.
+    later: Vec<Decide>,
+}
+
+/// A batch that is decided and not appended.
+#[derive(Default)]
+struct Draft {
+    encoded: EncodedEvents,
+    records: Vec<CommandRecord>,
+    keys: HashSet<[u8; 16]>,
+    answers: Vec<Drafted>,
+    events: usize,
+    seats: usize,
+}
+
+struct Drafted {
+    decide: Option<Decide>,
+    result: Result<Vec<ShowEvent>, Outcome>,
+}
+
+impl ShowTask {
+    async fn run(mut self, mut inbox: mpsc::Receiver<Message>) {
+        let mut messages = Vec::with_capacity(BATCH_COMMANDS);
+        let mut alarm = Box::pin(tokio::time::sleep(Duration::ZERO));
+        loop {
+            if self.later.is_empty() {
+                self.set_alarm(alarm.as_mut());
+                tokio::select! {
+                    received = inbox.recv_many(&mut messages, BATCH_COMMANDS) => if received == 0 { return },
+                    () = alarm.as_mut() => {}
+                }
+            } else {
+                // What was put off goes first; newcomers join it.
+                while messages.len() < BATCH_COMMANDS
+                    && let Ok(message) = inbox.try_recv()
+                {
+                    messages.push(message);
+                }
+            }
+            let commands = self.answer_questions(&mut messages);
+            self.carry_out(commands).await;
+        }
+    }
+
+    fn set_alarm(&self, mut alarm: Pin<&mut Sleep>) {
+        let now = self.ports.clock.now();
+        let until = self.fold.state.next_deadline().map_or(IDLE_WAKE, |deadline| {
+            let millis = deadline.as_millis().saturating_sub(now.as_millis()).max(0);
+            Duration::from_millis(millis as u64).min(IDLE_WAKE)
+        });
+        let wake = tokio::time::Instant::now() + until;
+        // Resetting a timer takes a lock; a deadline that moved back is seen when the old one wakes the task.
+        if alarm.is_elapsed() || wake < alarm.deadline() {
+            alarm.as_mut().reset(wake);
+        }
+    }
+
+    /// Questions are asked of the durable state, before anything is decided on top of it.
+    fn answer_questions(&mut self, messages: &mut Vec<Message>) -> Vec<Decide> {
+        let mut commands = std::mem::take(&mut self.later);
+        for message in messages.drain(..) {
+            match message {
+                Message::Decide(decide) => commands.push(decide),
+                Message::Find(request, reply) => drop(reply.send(self.fold.idempotency.find(&request))),
+                Message::Inspect(question) => question(&self.fold.state),
+                Message::Snapshot(reply) => drop(reply.send(self.fold.to_snapshot())),
+            }
+        }
+        commands
+    }
+
+    async fn carry_out(&mut self, mut commands: Vec<Decide>) {
+        self.ports.metrics.commands.increment(commands.len() as u64);
+        for _ in 0..MAX_CONFLICTS {
+            let now = self.ports.clock.now();
+            let mut draft = self.draft(commands, now);
+            if draft.events == 0 {
+                return self.answer(draft, None);
+            }
+            self.ports.metrics.batch_commands.record(draft.answers.len() as f64);
+            match self.append(&mut draft, now).await {
+                Ok(appended) => {
+                    self.remember(&draft, &appended, now);
+                    return self.answer(draft, Some(&appended));
+                }
+                Err(AppendError::Conflict { .. }) => {
+                    self.ports.metrics.conflicts.increment(1);
+                    self.reload().await;
+                    commands = draft.answers.into_iter().filter_map(|drafted| drafted.decide).collect();
+                }
+                Err(error) => {
+                    refuse(draft, error);
+                    return self.reload().await;
+                }
+            }
+        }
+        for decide in commands {
+            send(decide, Outcome::Unavailable);
+        }
+    }
+
+    /// Decides command after command, each on top of the ones before. What does not fit is put off.
+    fn draft(&mut self, commands: Vec<Decide>, now: Timestamp) -> Draft {
+        let mut draft = Draft { answers: Vec::with_capacity(commands.len()), ..Draft::default() };
+        let context = Context { now };
+        if self.fold.state.next_deadline().is_some_and(|deadline| deadline <= now) {
+            let ends = decide(&self.fold.state, &ShowCommand::ExpireHolds, &context);
+            self.take(&mut draft, None, ends.map_err(|rejection| Outcome::Rejected(rejection, None)));
+        }
+        let low = self.ports.log.storage_state() == StorageState::Low;
+        let mut commands = commands.into_iter();
+        for decide_one in commands.by_ref() {
+            if decide_one.request.is_some_and(|request| draft.keys.contains(&request.key)) {
+                self.later.push(decide_one);
+                continue;
+            }
+            let result = self.decide_one(&decide_one, &context, low);
+            self.take(&mut draft, Some(decide_one), result);
+            if draft.seats >= BATCH_SEATS {
+                break;
+            }
+        }
+        self.later.extend(commands);
+        draft
+    }
+
+    fn decide_one(&self, one: &Decide, context: &Context, low: bool) -> Result<Vec<ShowEvent>, Outcome> {
+        match one.request.map_or(Known::No, |request| self.fold.idempotency.find(&request)) {
+            Known::Answered { position } => return Err(Outcome::DoneBefore { position }),
+            Known::Reused => return Err(Outcome::KeyReused),
+            Known::No => {}
+        }
+        if low && begins_work(&one.command) {
+            return Err(Outcome::StorageLow);
+        }
+        decide(&self.fold.state, &one.command, context).map_err(|rejection| {
+            self.ports.metrics.rejections.increment(1);
+            Outcome::Rejected(rejection, self.fold.state.info().cloned())
+        })
+    }
+
+    /// Adds a decision to the draft and folds its events, so that the next decision sees them.
+    fn take(&mut self, draft: &mut Draft, decide: Option<Decide>, result: Result<Vec<ShowEvent>, Outcome>) {
+        if let Ok(events) = &result {
+            let request = decide.as_ref().and_then(|decide| decide.request);
+            if let Some(request) = request.filter(|_| !events.is_empty()) {
+                draft.keys.insert(request.key);
+                draft.records.push(CommandRecord {
+                    key: request.key,
+                    fingerprint: request.fingerprint,
+                    first_event: draft.events as u16,
+                    event_count: events.len() as u16,
+                });
+            }
+            for event in events {
+                push_show_event(&mut draft.encoded, event)
+                    .expect("every text and list of an event is bounded far below 32 bits");
+                self.fold.state.evolve(event);
+                draft.seats += event.seats().len();
+                // Its answer is remembered when this batch is durable; a repeat waits for that.
+                draft.keys.extend(self.fold.idempotency.key_settled_by(event));
+            }
+            draft.events += events.len();
+        }
+        draft.answers.push(Drafted { decide, result });
+    }
+
+    async fn append(&self, draft: &mut Draft, now: Timestamp) -> Result<Appended, AppendError> {
+        let append = Append {
+            stream: self.stream,
+            expected: Expected::Revision(self.fold.revision),
+            batch_id: random(),
+            recorded_at_ms: now.as_millis(),
+            metadata: if draft.records.is_empty() { Vec::new() } else { encode_commands(&draft.records) },
+            events: std::mem::take(&mut draft.encoded),
+            // What begins new work was refused above where space is low.
+            urgency: Urgency::Essential,
+        };
+        self.ports.log.append(append).await
+    }
+
+    fn remember(&mut self, draft: &Draft, appended: &Appended, now: Timestamp) {
+        self.fold.revision = appended.revision;
+        self.fold.position = appended.last_position;
+        let mut position = appended.first_position;
+        let mut open_charge = false;
+        for drafted in &draft.answers {
+            let Ok(events) = &drafted.result else { continue };
+            for (index, event) in events.iter().enumerate() {
+                open_charge |= opens_charge(event);
+                self.fold.idempotency.follow(event, position, now);
+                let request = drafted.decide.as_ref().and_then(|decide| decide.request);
+                if let Some(request) = request.filter(|_| index == 0) {
+                    self.fold.idempotency.remember(request, event, position, now);
+                }
+                position += 1;
+            }
+        }
+        if open_charge {
+            self.open_charges.notify_one();
+        }
+    }
+
+    /// Answers every command of a draft; `appended` is where its events are.
+    fn answer(&self, draft: Draft, appended: Option<&Appended>) {
+        let mut position = appended.map_or(0, |appended| appended.first_position);
+        for drafted in draft.answers {
+            let outcome = match drafted.result {
+                Ok(events) => {
+                    position += events.len() as u64;
+                    let last = if events.is_empty() { self.fold.position } else { position - 1 };
+                    match self.fold.state.info() {
+                        Some(info) => Outcome::Done(Done { info: info.clone(), events, position: last }),
+                        None => Outcome::Rejected(Rejection::ShowUnknown, None),
+                    }
+                }
+                Err(outcome) => outcome,
+            };
+            if let Some(decide) = drafted.decide {
+                send(decide, outcome);
+            }
+        }
+    }
+
+    /// Drops speculation: the state becomes the fold of the stream again.
+    async fn reload(&mut self) {
+        let (log, show_id) = (self.ports.log.clone(), self.show_id);
+        let mut pause = Duration::from_millis(10);
+        loop {
+            let (log, reading) = (log.clone(), tokio::task::spawn_blocking);
+            match reading(move || load_show(&log, show_id)).await {
+                Ok(Ok(fold)) => {
+                    self.fold = fold;
+                    return;
+                }
+                Ok(Err(error)) => {
+                    tracing::error!(show = %show_id, error = %error, "the show cannot be read; it takes no commands meanwhile");
+                }
+                Err(error) => tracing::error!(show = %show_id, %error, "reading the show ended early"),
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(5));
+        }
+    }
+}
+
+/// Commands that are refused while disk space is low; everything else finishes work already begun.
+fn begins_work(command: &ShowCommand) -> bool {
+    matches!(
+        command,
+        ShowCommand::HoldSeats(_) | ShowCommand::CreateShow { .. } | ShowCommand::BlockSeats { .. }
+    )
+}
+
+/// Events after which something is to be done at the gateway.
+fn opens_charge(event: &ShowEvent) -> bool {
+    match event {
+        ShowEvent::OrderPaid(_) | ShowEvent::TicketsRefunded(_) | ShowEvent::ShowCancelled(_) => true,
+        ShowEvent::PaymentFailed(event) => event.charge_unknown,
+        _ => false,
+    }
+}
+
+fn refuse(draft: Draft, error: AppendError) {
+    for drafted in draft.answers {
+        let outcome = match error {
+            AppendError::StorageLow => Outcome::StorageLow,
+            AppendError::TooLarge => Outcome::TooLarge,
+            AppendError::Unavailable | AppendError::Conflict { .. } => Outcome::Unavailable,
+            AppendError::Unknown => Outcome::Unknown,
+        };
+        if let Some(decide) = drafted.decide {
+            send(decide, outcome);
+        }
+    }
+}
+
+/// A client that has gone does not need its answer; a retry with the same key gets it from the log.
+fn send(decide: Decide, outcome: Outcome) {
+    drop(decide.reply.send(outcome));
+}

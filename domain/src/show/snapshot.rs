@@ -1,0 +1,102 @@
+//! The stored shape of a folded show: a disposable cache with a version of its own, rebuilt from events when in doubt.
+//!
+//! What can be derived (counts, indexes, deadlines) is derived again on load.
+
+use super::events::{SeatRevision, ShowCreated};
+use super::orders::{Order, Orders, Ticket};
+use super::seats::{SeatStatus, Seats};
+use super::state::{Hold, PendingPayment, SalesStatus, Show, ShowInfo, ShowState};
+use crate::ids::{CustomerId, HoldId, OrderId, RefundId};
+use crate::plan::SeatIndex;
+use std::sync::Arc;
+
+/// Version 1 of a show's snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct ShowSnapshot {
+    created: ShowCreated,
+    sales: SalesStatus,
+    /// Per seat in plan order: revision, ticket index, status.
+    seats: Vec<(u32, u32, SeatStatus)>,
+    holds: Vec<(HoldId, Hold)>,
+    payments: Vec<(OrderId, PendingPayment)>,
+    orders: Vec<Order>,
+    tickets: Vec<Ticket>,
+    gates: Vec<String>,
+    to_capture: Vec<OrderId>,
+    to_void: Vec<OrderId>,
+    to_refund: Vec<(RefundId, OrderId, i64)>,
+    seats_of_customer: Vec<(CustomerId, u32)>,
+}
+
+/// Sorted, so that equal states have equal snapshots.
+fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut items: Vec<T> = items.collect();
+    items.sort_unstable();
+    items
+}
+
+impl ShowState {
+    /// The state as its stored shape; none before the show exists.
+    pub fn to_snapshot(&self) -> Option<ShowSnapshot> {
+        let show = self.show.as_ref()?;
+        let (orders, tickets, gates) = show.orders.parts();
+        let mut holds: Vec<_> = show.holds.iter().map(|(id, hold)| (*id, hold.clone())).collect();
+        holds.sort_unstable_by_key(|(id, _)| *id);
+        let mut payments: Vec<_> = show.payments.iter().map(|(id, payment)| (*id, *payment)).collect();
+        payments.sort_unstable_by_key(|(id, _)| *id);
+        Some(ShowSnapshot {
+            created: created(&show.info),
+            sales: show.sales,
+            seats: show.seats.iter().map(|seat| (seat.revision, seat.ticket, seat.status)).collect(),
+            holds,
+            payments,
+            orders: orders.to_vec(),
+            tickets: tickets.to_vec(),
+            gates: gates.to_vec(),
+            to_capture: sorted(show.to_capture.iter().copied()),
+            to_void: sorted(show.to_void.iter().copied()),
+            to_refund: sorted(show.to_refund.iter().map(|(&id, &(order, amount))| (id, order, amount))),
+            seats_of_customer: sorted(show.seats_of_customer.iter().map(|(&id, &count)| (id, count))),
+        })
+    }
+
+    /// The state from its stored shape.
+    pub fn from_snapshot(snapshot: ShowSnapshot) -> Self {
+        let info = Arc::new(ShowInfo::new(&snapshot.created));
+        let mut seats = Seats::new(info.seating.clone());
+        for (index, (revision, ticket, status)) in snapshot.seats.into_iter().enumerate() {
+            seats.change(SeatRevision { seat: SeatIndex(index as u32), revision }, status, ticket);
+        }
+        let mut show = Show::with_seats(seats, info);
+        show.sales = snapshot.sales;
+        show.payments = snapshot.payments.into_iter().collect();
+        show.holds = snapshot.holds.into_iter().collect();
+        let ends = show.holds.iter().map(|(id, hold)| {
+            let payment = hold.paying.and_then(|order_id| show.payments.get(&order_id));
+            (payment.map_or(hold.expires_at, |payment| payment.give_up_at), *id)
+        });
+        show.deadlines = ends.collect();
+        show.orders = Orders::from_parts(snapshot.orders, snapshot.tickets, snapshot.gates);
+        show.to_capture = snapshot.to_capture.into_iter().collect();
+        show.to_void = snapshot.to_void.into_iter().collect();
+        show.to_refund =
+            snapshot.to_refund.into_iter().map(|(id, order, amount)| (id, (order, amount))).collect();
+        show.seats_of_customer = snapshot.seats_of_customer.into_iter().collect();
+        Self { show: Some(show) }
+    }
+}
+
+fn created(info: &ShowInfo) -> ShowCreated {
+    ShowCreated {
+        show_id: info.show_id,
+        name: info.name.clone(),
+        venue: info.venue.clone(),
+        starts_at: info.starts_at,
+        currency: info.currency,
+        sales_open_at: info.sales_open_at,
+        max_seats_per_customer: info.max_seats_per_customer,
+        hold_seconds: info.hold_seconds,
+        plan: info.seating.plan().clone(),
+        created_at: info.created_at,
+    }
+}

@@ -1,0 +1,187 @@
+//! Domain events as bytes and back: the one place that knows which type number stands for which event.
+//!
+//! Every event struct is archived by itself (rkyv, checked on reading) under its number and version. A number is never
+//! reused and a stored layout never edited: a changed event gets the next version here and an upcaster to today's
+//! struct. The log below sees numbers and bytes only.
+
+use rkyv::api::high::{HighDeserializer, HighSerializer, HighValidator};
+use rkyv::bytecheck::CheckBytes;
+use rkyv::rancor::Error as ArchiveError;
+use rkyv::ser::allocator::ArenaHandle;
+use rkyv::util::AlignedVec;
+use rkyv::{Archive, Deserialize, Serialize};
+use ticketflow_domain::customer::CustomerEvent;
+use ticketflow_domain::show::ShowEvent;
+
+use crate::append::EncodedEvents;
+use crate::frame::EventRecord;
+
+/// Stored numbers of the event types. Never reused, never renumbered.
+mod number {
+    pub(super) const SHOW_CREATED: u16 = 1;
+    pub(super) const SALES_OPENED: u16 = 2;
+    pub(super) const SALES_CLOSED: u16 = 3;
+    pub(super) const SHOW_CANCELLED: u16 = 4;
+    pub(super) const SEATS_BLOCKED: u16 = 5;
+    pub(super) const SEATS_UNBLOCKED: u16 = 6;
+    pub(super) const SEATS_HELD: u16 = 7;
+    pub(super) const HOLD_RELEASED: u16 = 8;
+    pub(super) const HOLD_EXPIRED: u16 = 9;
+    pub(super) const PAYMENT_STARTED: u16 = 10;
+    pub(super) const ORDER_PAID: u16 = 11;
+    pub(super) const PAYMENT_FAILED: u16 = 12;
+    pub(super) const PAYMENT_CAPTURED: u16 = 13;
+    pub(super) const CHARGE_VOIDED: u16 = 14;
+    pub(super) const TICKETS_REFUNDED: u16 = 15;
+    pub(super) const REFUND_SETTLED: u16 = 16;
+    pub(super) const TICKET_CHECKED_IN: u16 = 17;
+    pub(super) const PLACEHOLDER_CREATED: u16 = 101;
+    pub(super) const BUYER_DETAILS_RECORDED: u16 = 102;
+}
+
+/// Every event is in its first version so far.
+const VERSION_1: u16 = 1;
+
+/// Why an event cannot be encoded or read.
+#[derive(Debug, thiserror::Error)]
+pub enum CodecError {
+    /// Written by a later version of the software, or never written by it.
+    #[error("event type {event_type} version {version} is not known to this version of the software")]
+    UnknownType {
+        /// Its number.
+        event_type: u16,
+        /// Its version.
+        version: u16,
+    },
+    /// The bytes are not of the type that they are stored under.
+    #[error("an event of type {event_type} does not read back")]
+    Malformed {
+        /// Its number.
+        event_type: u16,
+        /// What is wrong with them.
+        #[source]
+        source: ArchiveError,
+    },
+    /// The event has no archived form; its lengths exceed 32 bits.
+    #[error("an event cannot be archived")]
+    Unarchivable(#[source] ArchiveError),
+}
+
+/// Adds an event of a show's stream.
+///
+/// # Errors
+/// [`CodecError::Unarchivable`]; then the event is not added.
+pub fn push_show_event(events: &mut EncodedEvents, event: &ShowEvent) -> Result<(), CodecError> {
+    match event {
+        ShowEvent::ShowCreated(event) => push(events, number::SHOW_CREATED, event.as_ref()),
+        ShowEvent::SalesOpened(event) => push(events, number::SALES_OPENED, event),
+        ShowEvent::SalesClosed(event) => push(events, number::SALES_CLOSED, event),
+        ShowEvent::ShowCancelled(event) => push(events, number::SHOW_CANCELLED, event),
+        ShowEvent::SeatsBlocked(event) => push(events, number::SEATS_BLOCKED, event),
+        ShowEvent::SeatsUnblocked(event) => push(events, number::SEATS_UNBLOCKED, event),
+        ShowEvent::SeatsHeld(event) => push(events, number::SEATS_HELD, event),
+        ShowEvent::HoldReleased(event) => push(events, number::HOLD_RELEASED, event),
+        ShowEvent::HoldExpired(event) => push(events, number::HOLD_EXPIRED, event),
+        ShowEvent::PaymentStarted(event) => push(events, number::PAYMENT_STARTED, event),
+        ShowEvent::OrderPaid(event) => push(events, number::ORDER_PAID, event),
+        ShowEvent::PaymentFailed(event) => push(events, number::PAYMENT_FAILED, event),
+        ShowEvent::PaymentCaptured(event) => push(events, number::PAYMENT_CAPTURED, event),
+        ShowEvent::ChargeVoided(event) => push(events, number::CHARGE_VOIDED, event),
+        ShowEvent::TicketsRefunded(event) => push(events, number::TICKETS_REFUNDED, event),
+        ShowEvent::RefundSettled(event) => push(events, number::REFUND_SETTLED, event),
+        ShowEvent::TicketCheckedIn(event) => push(events, number::TICKET_CHECKED_IN, event),
+    }
+}
+
+/// Reads an event of a show's stream.
+///
+/// # Errors
+/// [`CodecError`].
+pub fn show_event(record: EventRecord<'_>) -> Result<ShowEvent, CodecError> {
+    Ok(match (record.event_type, record.version) {
+        (number::SHOW_CREATED, VERSION_1) => ShowEvent::ShowCreated(Box::new(read(record)?)),
+        (number::SALES_OPENED, VERSION_1) => ShowEvent::SalesOpened(read(record)?),
+        (number::SALES_CLOSED, VERSION_1) => ShowEvent::SalesClosed(read(record)?),
+        (number::SHOW_CANCELLED, VERSION_1) => ShowEvent::ShowCancelled(read(record)?),
+        (number::SEATS_BLOCKED, VERSION_1) => ShowEvent::SeatsBlocked(read(record)?),
+        (number::SEATS_UNBLOCKED, VERSION_1) => ShowEvent::SeatsUnblocked(read(record)?),
+        (number::SEATS_HELD, VERSION_1) => ShowEvent::SeatsHeld(read(record)?),
+        (number::HOLD_RELEASED, VERSION_1) => ShowEvent::HoldReleased(read(record)?),
+        (number::HOLD_EXPIRED, VERSION_1) => ShowEvent::HoldExpired(read(record)?),
+        (number::PAYMENT_STARTED, VERSION_1) => ShowEvent::PaymentStarted(read(record)?),
+        (number::ORDER_PAID, VERSION_1) => ShowEvent::OrderPaid(read(record)?),
+        (number::PAYMENT_FAILED, VERSION_1) => ShowEvent::PaymentFailed(read(record)?),
+        (number::PAYMENT_CAPTURED, VERSION_1) => ShowEvent::PaymentCaptured(read(record)?),
+        (number::CHARGE_VOIDED, VERSION_1) => ShowEvent::ChargeVoided(read(record)?),
+        (number::TICKETS_REFUNDED, VERSION_1) => ShowEvent::TicketsRefunded(read(record)?),
+        (number::REFUND_SETTLED, VERSION_1) => ShowEvent::RefundSettled(read(record)?),
+        (number::TICKET_CHECKED_IN, VERSION_1) => ShowEvent::TicketCheckedIn(read(record)?),
+        (event_type, version) => return Err(CodecError::UnknownType { event_type, version }),
+    })
+}
+
+/// Adds an event of a customer's stream.
+///
+/// # Errors
+/// [`CodecError::Unarchivable`]; then the event is not added.
+pub fn push_customer_event(events: &mut EncodedEvents, event: &CustomerEvent) -> Result<(), CodecError> {
+    match event {
+        CustomerEvent::PlaceholderCreated(event) => push(events, number::PLACEHOLDER_CREATED, event),
+        CustomerEvent::BuyerDetailsRecorded(event) => push(events, number::BUYER_DETAILS_RECORDED, event),
+    }
+}
+
+/// Reads an event of a customer's stream.
+///
+/// # Errors
+/// [`CodecError`].
+pub fn customer_event(record: EventRecord<'_>) -> Result<CustomerEvent, CodecError> {
+    Ok(match (record.event_type, record.version) {
+        (number::PLACEHOLDER_CREATED, VERSION_1) => CustomerEvent::PlaceholderCreated(read(record)?),
+        (number::BUYER_DETAILS_RECORDED, VERSION_1) => CustomerEvent::BuyerDetailsRecorded(read(record)?),
+        (event_type, version) => return Err(CodecError::UnknownType { event_type, version }),
+    })
+}
+
+/// A value as the bytes of a snapshot.
+///
+/// # Errors
+/// [`CodecError::Unarchivable`].
+pub fn snapshot_bytes<T>(value: &T) -> Result<AlignedVec<16>, CodecError>
+where
+    T: for<'a> Serialize<HighSerializer<AlignedVec<16>, ArenaHandle<'a>, ArchiveError>>,
+{
+    rkyv::api::high::to_bytes_in(value, AlignedVec::new()).map_err(CodecError::Unarchivable)
+}
+
+/// A value from the bytes of a snapshot, checked.
+///
+/// # Errors
+/// [`CodecError::Malformed`] with type number 0: another version of the software wrote it, or it is damaged.
+pub fn from_snapshot_bytes<T>(bytes: &[u8]) -> Result<T, CodecError>
+where
+    T: Archive,
+    T::Archived:
+        for<'a> CheckBytes<HighValidator<'a, ArchiveError>> + Deserialize<T, HighDeserializer<ArchiveError>>,
+{
+    rkyv::from_bytes::<T, ArchiveError>(bytes)
+        .map_err(|source| CodecError::Malformed { event_type: 0, source })
+}
+
+fn push<T>(events: &mut EncodedEvents, event_type: u16, event: &T) -> Result<(), CodecError>
+where
+    T: for<'a, 'b> Serialize<HighSerializer<&'b mut AlignedVec<16>, ArenaHandle<'a>, ArchiveError>>,
+{
+    let encode = |buffer: &mut AlignedVec<16>| rkyv::api::high::to_bytes_in(event, buffer).map(|_| ());
+    events.push_with(event_type, VERSION_1, encode).map_err(CodecError::Unarchivable)
+}
+
+fn read<T>(record: EventRecord<'_>) -> Result<T, CodecError>
+where
+    T: Archive,
+    T::Archived:
+        for<'a> CheckBytes<HighValidator<'a, ArchiveError>> + Deserialize<T, HighDeserializer<ArchiveError>>,
+{
+    let malformed = |source| CodecError::Malformed { event_type: record.event_type, source };
+    rkyv::from_bytes::<T, ArchiveError>(record.payload).map_err(malformed)
+}

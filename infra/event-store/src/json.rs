@@ -1,0 +1,180 @@
+//! A batch as JSON: the shape at every edge, for export, import, the log browser and other stores.
+//!
+//! Whole and exact: a batch that is exported and imported into the same place of another log has the same chain hash there.
+
+use data_encoding::HEXLOWER;
+use serde::{Deserialize, Serialize};
+use ticketflow_domain::Timestamp;
+use ticketflow_domain::customer::CustomerEvent;
+use ticketflow_domain::show::ShowEvent;
+
+use crate::append::{Append, EncodedEvents, Expected, Urgency};
+use crate::codec::{CodecError, customer_event, push_customer_event, push_show_event, show_event};
+use crate::frame::Batch;
+use crate::metadata::{CommandRecord, MetadataError, decode_commands, encode_commands};
+use crate::stream::{Category, Position, Revision, StreamId};
+
+/// One batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BatchJson {
+    /// Of the first event.
+    pub position: Position,
+    /// `show-...` or `customer-...`.
+    pub stream: String,
+    /// Of the first event in its stream.
+    pub revision: Revision,
+    /// Hexadecimal.
+    pub batch_id: String,
+    /// When it was decided.
+    pub recorded_at: Timestamp,
+    /// The commands that it answers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<CommandJson>,
+    /// In order.
+    pub events: Vec<EventJson>,
+    /// The link of the hash chain, hexadecimal.
+    pub chain_hash: String,
+}
+
+/// See [`CommandRecord`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CommandJson {
+    /// Hexadecimal.
+    pub key: String,
+    /// Hexadecimal.
+    pub fingerprint: String,
+    /// Index in the batch.
+    pub first_event: u16,
+    /// How many.
+    pub event_count: u16,
+}
+
+/// An event of any stream; its own `type` tells which.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+#[allow(missing_docs, reason = "the categories speak for themselves")]
+pub enum EventJson {
+    Show(ShowEvent),
+    Customer(CustomerEvent),
+}
+
+/// Why a batch has no JSON shape, or JSON no batch.
+#[derive(Debug, thiserror::Error)]
+pub enum BatchJsonError {
+    /// An event does not read back.
+    #[error("the batch at position {position} holds an event that does not read back")]
+    Event {
+        /// Of the batch's first event.
+        position: Position,
+        /// Why.
+        #[source]
+        source: CodecError,
+    },
+    /// The metadata does not read back.
+    #[error("the metadata of the batch at position {position} does not read back")]
+    Metadata {
+        /// Of the batch's first event.
+        position: Position,
+        /// Why.
+        #[source]
+        source: MetadataError,
+    },
+    /// The category has no events yet.
+    #[error("stream {stream} is of a category whose events this version does not know")]
+    UnknownCategory {
+        /// Its name.
+        stream: String,
+    },
+    /// A field does not say what it should.
+    #[error("the field {field} of the batch at position {position} is not valid")]
+    Field {
+        /// Its name.
+        field: &'static str,
+        /// As the batch says.
+        position: Position,
+    },
+}
+
+impl BatchJson {
+    /// A stored batch as JSON.
+    ///
+    /// # Errors
+    /// [`BatchJsonError`].
+    pub fn of(batch: &Batch<'_>) -> Result<Self, BatchJsonError> {
+        let position = batch.first_position();
+        let stream = batch.stream();
+        let event = |record| match stream.category {
+            Category::Show => show_event(record).map(EventJson::Show),
+            Category::Customer => customer_event(record).map(EventJson::Customer),
+            Category::Billing | Category::Ops => {
+                Err(CodecError::UnknownType { event_type: record.event_type, version: record.version })
+            }
+        };
+        let events: Result<Vec<EventJson>, CodecError> = batch.events().map(event).collect();
+        let commands = decode_commands(batch.metadata())
+            .map_err(|source| BatchJsonError::Metadata { position, source })?
+            .map(|command| CommandJson {
+                key: HEXLOWER.encode(&command.key),
+                fingerprint: HEXLOWER.encode(&command.fingerprint),
+                first_event: command.first_event,
+                event_count: command.event_count,
+            });
+        Ok(Self {
+            position,
+            stream: stream.to_string(),
+            revision: batch.first_revision(),
+            batch_id: HEXLOWER.encode(&batch.batch_id()),
+            recorded_at: Timestamp::from_millis(batch.recorded_at_ms()),
+            commands: commands.collect(),
+            events: events.map_err(|source| BatchJsonError::Event { position, source })?,
+            chain_hash: HEXLOWER.encode(&batch.chain_hash()),
+        })
+    }
+
+    /// The append that makes this batch again.
+    ///
+    /// # Errors
+    /// [`BatchJsonError`].
+    pub fn to_append(&self) -> Result<Append, BatchJsonError> {
+        let position = self.position;
+        let invalid = |field| BatchJsonError::Field { field, position };
+        let stream: StreamId = self.stream.parse().map_err(|_| invalid("stream"))?;
+        let mut events = EncodedEvents::new();
+        for event in &self.events {
+            let pushed = match (stream.category, event) {
+                (Category::Show, EventJson::Show(event)) => push_show_event(&mut events, event),
+                (Category::Customer, EventJson::Customer(event)) => push_customer_event(&mut events, event),
+                _ => return Err(invalid("events")),
+            };
+            pushed.map_err(|source| BatchJsonError::Event { position, source })?;
+        }
+        let commands: Option<Vec<CommandRecord>> = self.commands.iter().map(CommandJson::record).collect();
+        let commands = commands.ok_or_else(|| invalid("commands"))?;
+        Ok(Append {
+            stream,
+            expected: Expected::Revision(self.revision.checked_sub(1).ok_or_else(|| invalid("revision"))?),
+            batch_id: hexadecimal(&self.batch_id).ok_or_else(|| invalid("batch_id"))?,
+            recorded_at_ms: self.recorded_at.as_millis(),
+            metadata: if commands.is_empty() { Vec::new() } else { encode_commands(&commands) },
+            events,
+            urgency: Urgency::Essential,
+        })
+    }
+}
+
+impl CommandJson {
+    fn record(&self) -> Option<CommandRecord> {
+        Some(CommandRecord {
+            key: hexadecimal(&self.key)?,
+            fingerprint: hexadecimal(&self.fingerprint)?,
+            first_event: self.first_event,
+            event_count: self.event_count,
+        })
+    }
+}
+
+fn hexadecimal<const N: usize>(text: &str) -> Option<[u8; N]> {
+    HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()
+}

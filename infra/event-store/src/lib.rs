@@ -1,0 +1,64 @@
+//! The embedded event log: an append-only, hash-chained file log with group commit, and everything that reads it.
+//!
+//! Owns the bytes: frames, segments, recovery, snapshots, feed, proof. Invariants: an acknowledged batch is durable, whole
+//! and in order for ever; a batch that was refused is absent; one whose outcome is unknown is wholly there or wholly absent
+//! after the next opening. FORMAT.md describes the files. The meaning of events is left to the codec and the domain.
+//!
+//! | question | answer |
+//! |---|---|
+//! | how is a batch laid out | `frame` |
+//! | how do batches reach the disk | `queue` -> `writer`, spares from `reserve` |
+//! | what is cut and what is refused on opening | `recovery`, judged by `tail` |
+//! | how is the log read | `reader`, `stream_reader`, `feed` |
+//! | how is it proven | `verify` |
+//! | how is it made to fail | `simulation`, with the losses in `volatile` |
+
+mod append;
+mod codec;
+mod disk;
+mod feed;
+mod frame;
+mod frame_buffer;
+mod index;
+mod json;
+mod log;
+mod metadata;
+mod options;
+mod queue;
+mod reader;
+mod real_disk;
+mod recovery;
+mod reserve;
+mod segment;
+mod simulation;
+mod snapshots;
+mod stream;
+mod stream_reader;
+mod tail;
+mod verify;
+mod volatile;
+mod writer;
+
+pub use append::{Append, AppendError, Appended, EncodedEvents, Expected, Urgency};
+pub use codec::{
+    CodecError, customer_event, from_snapshot_bytes, push_customer_event, push_show_event, show_event,
+    snapshot_bytes,
+};
+pub use disk::{Disk, DiskError, DiskFile, DiskLock, LockError};
+pub use feed::{Feed, FeedChunk, FeedError};
+pub use frame::{Batch, ChainHash, EventRecord, Events, FrameFault, OwnedBatch};
+pub use index::Head;
+pub use json::{BatchJson, BatchJsonError, CommandJson, EventJson};
+pub use log::{EmbeddedLog, PendingAppend};
+pub use metadata::{CommandRecord, MetadataError, decode_commands, encode_commands};
+pub use options::{Driver, FatalCallback, FatalError, LogOptions};
+pub use reader::{LogReader, ReadError};
+pub use real_disk::RealDisk;
+pub use recovery::{CutTail, OpenError, OpenReport};
+pub use reserve::StorageState;
+pub use segment::{FORMAT_VERSION, SegmentFault};
+pub use simulation::{Fault, SimDisk};
+pub use snapshots::{SkippedSnapshot, Snapshot, SnapshotError, SnapshotFault};
+pub use stream::{Category, Position, Revision, StreamId, StreamNameError};
+pub use stream_reader::StreamReader;
+pub use verify::{Progress, VerifyError, VerifyFault, VerifyReport, verify};

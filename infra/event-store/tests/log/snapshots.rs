@@ -1,0 +1,99 @@
+//! Snapshots: whole or skipped, never ahead of the log, and the log's own makes opening short.
+
+use ticketflow_event_store::{Expected, Head, SimDisk, SnapshotError, SnapshotFault};
+
+use crate::world::{batch, check_views, open, stream};
+
+fn append(log: &ticketflow_event_store::EmbeddedLog, numbers: std::ops::RangeInclusive<u64>) {
+    for number in numbers {
+        let pending = log.append(batch(number, stream((number % 3) as u8), Expected::Any, &[500]));
+        log.drive();
+        pending.wait().unwrap();
+    }
+}
+
+#[test]
+fn the_newest_two_are_kept_and_the_newest_sound_one_is_read() {
+    let disk = SimDisk::new(1);
+    let (log, _) = open(&disk);
+    for round in 1..=4u8 {
+        append(&log, u64::from(round)..=u64::from(round));
+        log.write_snapshot("seats", log.head(), &[round; 300]).unwrap();
+    }
+    let kept: Vec<_> = disk.paths().into_iter().filter(|path| path.contains("seats")).collect();
+    assert_eq!(
+        kept,
+        ["snapshots/seats-00000000000000000003.snapshot", "snapshots/seats-00000000000000000004.snapshot"]
+    );
+    let (snapshot, skipped) = log.latest_snapshot("seats").unwrap();
+    let snapshot = snapshot.unwrap();
+    assert_eq!((snapshot.position, snapshot.chain_hash), (4, log.head().chain_hash));
+    assert_eq!((&snapshot.bytes[..], skipped.len()), (&[4; 300][..], 0));
+    assert!(snapshot.bytes.as_ptr().addr().is_multiple_of(16));
+
+    disk.flip_bit(&kept[1], 200, 1);
+    let (older, skipped) = log.latest_snapshot("seats").unwrap();
+    assert_eq!(older.unwrap().position, 3);
+    assert_eq!((skipped[0].path.as_str(), &skipped[0].fault), (kept[1].as_str(), &SnapshotFault::Content));
+
+    let renamed = disk.content(&kept[0]).unwrap();
+    disk.put("snapshots/other-00000000000000000003.snapshot", &renamed);
+    let (none, skipped) = log.latest_snapshot("other").unwrap();
+    assert!(none.is_none());
+    assert_eq!(skipped[0].fault, SnapshotFault::Misnamed);
+}
+
+#[test]
+fn a_snapshot_ahead_of_the_log_or_with_a_strange_name_is_refused() {
+    let disk = SimDisk::new(1);
+    let (log, _) = open(&disk);
+    append(&log, 1..=2);
+    let ahead = Head { position: 3, chain_hash: [0; 32] };
+    assert!(matches!(
+        log.write_snapshot("seats", ahead, &[]),
+        Err(SnapshotError::AheadOfLog { head: 2, .. })
+    ));
+    for name in ["", "index", "../x", "Seats", "a b"] {
+        assert!(
+            matches!(log.write_snapshot(name, log.head(), &[]), Err(SnapshotError::Name { .. })),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn the_stored_index_spares_the_scan_and_nothing_else_changes() {
+    let disk = SimDisk::new(1);
+    let (log, _) = open(&disk);
+    append(&log, 1..=50);
+    let all = check_views(&log);
+    log.close().unwrap();
+    let (log, report) = open(&disk);
+    assert_eq!((report.index_position, report.scanned_batches, report.head.position), (50, 0, 50));
+    assert_eq!(check_views(&log), all);
+    append(&log, 51..=53);
+    drop(log);
+
+    let without = disk.fork(2);
+    for path in without.paths().into_iter().filter(|path| path.contains("index")) {
+        without.erase(&path);
+    }
+    let (scanned, report) = open(&without);
+    assert_eq!((report.index_position, report.scanned_batches, report.head.position), (0, 53, 53));
+    assert_eq!(check_views(&scanned).len(), 53);
+
+    // The index of another log is told apart.
+    let other = SimDisk::new(9);
+    let (log, _) = open(&other);
+    append(&log, 2..=30);
+    log.close().unwrap();
+    let path = other.paths().into_iter().rfind(|path| path.contains("index")).unwrap();
+    without.put(&path, &other.content(&path).unwrap());
+    drop(scanned);
+    for path in without.paths().into_iter().filter(|path| path.contains("index-00000000000000000053")) {
+        without.erase(&path);
+    }
+    let (log, report) = open(&without);
+    assert_eq!(report.skipped_snapshots[0].fault, SnapshotFault::Foreign);
+    assert_eq!(check_views(&log).len(), 53);
+}

@@ -1,0 +1,206 @@
+//! A compact table from text keys to small values, in order of insertion.
+//!
+//! Keys that are ULIDs, as our order ids are, take 16 bytes without an allocation of their own. Entries never move:
+//! they live in fixed-size chunks, and the hash index holds 4-byte entry numbers in shards, so that growing the table
+//! rehashes a small part of it at a time and no call waits for a million keys. Entries are never removed.
+
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+use ulid::Ulid;
+
+/// Entries per chunk: large enough that the list of chunks stays short, small enough to waste little.
+const CHUNK_ENTRIES: usize = 1024;
+/// Shards of the index: rehashing one shard of a million keys touches 16,000 of them, well under a millisecond.
+const SHARDS: usize = 64;
+
+/// A key as stored: the 16 bytes of a canonical ULID, or the text itself.
+enum CompactKey {
+    Ulid([u8; 16]),
+    Text(Box<str>),
+}
+
+impl CompactKey {
+    fn new(text: &str) -> Self {
+        match canonical_ulid(text) {
+            Some(bytes) => Self::Ulid(bytes),
+            None => Self::Text(text.into()),
+        }
+    }
+
+    fn to_text(&self) -> String {
+        match self {
+            Self::Ulid(bytes) => Ulid::from_bytes(*bytes).to_string(),
+            Self::Text(text) => text.to_string(),
+        }
+    }
+}
+
+/// The key that is looked for, without an allocation.
+enum SoughtKey<'a> {
+    Ulid([u8; 16]),
+    Text(&'a str),
+}
+
+impl<'a> SoughtKey<'a> {
+    fn new(text: &'a str) -> Self {
+        match canonical_ulid(text) {
+            Some(bytes) => Self::Ulid(bytes),
+            None => Self::Text(text),
+        }
+    }
+
+    fn matches(&self, stored: &CompactKey) -> bool {
+        match (self, stored) {
+            (Self::Ulid(sought), CompactKey::Ulid(stored)) => sought == stored,
+            (Self::Text(sought), CompactKey::Text(stored)) => *sought == &**stored,
+            _ => false,
+        }
+    }
+}
+
+/// The bytes of a ULID whose text is exactly what those bytes print as; lower case and look-alike letters would not
+/// come back as they were, so they count as plain text.
+fn canonical_ulid(text: &str) -> Option<[u8; 16]> {
+    let ulid = Ulid::from_string(text).ok()?;
+    let mut canonical = [0; ulid::ULID_LEN];
+    (ulid.array_to_str(&mut canonical) == text).then(|| ulid.to_bytes())
+}
+
+struct Entry<V> {
+    key: CompactKey,
+    value: V,
+}
+
+/// The table. Entry numbers are stable and count up from 0 in order of insertion.
+pub(crate) struct KeyTable<V> {
+    chunks: Vec<Vec<Entry<V>>>,
+    shards: Vec<HashTable<u32>>,
+    hash_builder: DefaultHashBuilder,
+    length: u32,
+}
+
+impl<V> KeyTable<V> {
+    pub(crate) fn new() -> Self {
+        Self {
+            chunks: Vec::new(),
+            shards: (0..SHARDS).map(|_| HashTable::new()).collect(),
+            hash_builder: DefaultHashBuilder::default(),
+            length: 0,
+        }
+    }
+
+    /// Number of entries.
+    pub(crate) fn len(&self) -> u32 {
+        self.length
+    }
+
+    /// The number of the entry under `key`.
+    pub(crate) fn find(&self, key: &str) -> Option<u32> {
+        let sought = SoughtKey::new(key);
+        let hash = self.hash_sought(&sought);
+        self.shards[shard_of(hash)].find(hash, |&number| sought.matches(&self.entry(number).key)).copied()
+    }
+
+    /// Adds an entry whose key is not in the table yet.
+    pub(crate) fn insert(&mut self, key: &str, value: V) -> u32 {
+        let number = self.length;
+        if (number as usize).is_multiple_of(CHUNK_ENTRIES) {
+            self.chunks.push(Vec::with_capacity(CHUNK_ENTRIES));
+        }
+        let key = CompactKey::new(key);
+        let hash = hash_stored(&self.hash_builder, &key);
+        self.chunks.last_mut().expect("a chunk with room was just made sure of").push(Entry { key, value });
+        let (chunks, hash_builder) = (&self.chunks, &self.hash_builder);
+        self.shards[shard_of(hash)]
+            .insert_unique(hash, number, |&number| hash_stored(hash_builder, &entry_of(chunks, number).key));
+        self.length = number.checked_add(1).expect("four thousand million keys do not fit in memory");
+        number
+    }
+
+    pub(crate) fn value(&self, number: u32) -> &V {
+        &self.entry(number).value
+    }
+
+    pub(crate) fn value_mut(&mut self, number: u32) -> &mut V {
+        &mut self.chunks[number as usize / CHUNK_ENTRIES][number as usize % CHUNK_ENTRIES].value
+    }
+
+    pub(crate) fn key(&self, number: u32) -> String {
+        self.entry(number).key.to_text()
+    }
+
+    fn entry(&self, number: u32) -> &Entry<V> {
+        entry_of(&self.chunks, number)
+    }
+
+    fn hash_sought(&self, key: &SoughtKey<'_>) -> u64 {
+        match key {
+            SoughtKey::Ulid(bytes) => self.hash_builder.hash_one(bytes),
+            SoughtKey::Text(text) => self.hash_builder.hash_one(text),
+        }
+    }
+}
+
+fn entry_of<V>(chunks: &[Vec<Entry<V>>], number: u32) -> &Entry<V> {
+    &chunks[number as usize / CHUNK_ENTRIES][number as usize % CHUNK_ENTRIES]
+}
+
+fn hash_stored(hash_builder: &DefaultHashBuilder, key: &CompactKey) -> u64 {
+    match key {
+        CompactKey::Ulid(bytes) => hash_builder.hash_one(bytes),
+        CompactKey::Text(text) => hash_builder.hash_one(&**text),
+    }
+}
+
+/// The shard of a hash, from bits that the tables themselves do not look at (they use the lowest and highest).
+fn shard_of(hash: u64) -> usize {
+    (hash >> 32) as usize % SHARDS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_what_was_inserted_and_keeps_the_text_of_keys() {
+        let keys = [
+            "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+            "01arz3ndektsv4rrffq69g5fav",
+            "O1ARZ3NDEKTSV4RRFFQ69G5FAV",
+            "order-1",
+            "order-1:refund-2",
+            "x",
+        ];
+        let mut table = KeyTable::new();
+        for (number, key) in keys.iter().enumerate() {
+            assert_eq!(table.find(key), None);
+            assert_eq!(table.insert(key, number), number as u32);
+        }
+        for (number, key) in keys.iter().enumerate() {
+            assert_eq!(table.find(key), Some(number as u32));
+            assert_eq!(table.key(number as u32), *key);
+            assert_eq!(*table.value(number as u32), number);
+        }
+        assert_eq!(table.find("order-2"), None);
+    }
+
+    #[test]
+    fn holds_many_keys_across_chunks_and_growth() {
+        let mut table = KeyTable::new();
+        let count = 50_000;
+        for number in 0..count {
+            table.insert(&Ulid::from_parts(number, 7).to_string(), number);
+        }
+        assert_eq!(u64::from(table.len()), count);
+        for number in 0..count {
+            let found = table.find(&Ulid::from_parts(number, 7).to_string()).expect("inserted above");
+            assert_eq!(*table.value(found), number);
+        }
+    }
+
+    #[test]
+    fn an_entry_is_at_most_48_bytes() {
+        assert!(std::mem::size_of::<Entry<(i64, i64, [u8; 4])>>() <= 48);
+    }
+}

@@ -1,0 +1,99 @@
+// Small help on forms and tickets; every page works without it: the countdown by the server's clock, the check digit
+// of a RUT while it is written, one press per payment, forms that report a refusal in place, printing.
+
+// The difference between the server's clock and this one, by the Date header of an empty answer.
+async function clockOffset() {
+  const before = Date.now();
+  const answer = await fetch("/live/clock", { cache: "no-store" });
+  const date = Date.parse(answer.headers.get("date"));
+  // The header counts whole seconds: on average half of one has passed.
+  return Number.isNaN(date) ? 0 : date + 500 - (before + Date.now()) / 2;
+}
+
+async function countDown(element) {
+  const end = Date.parse(element.dataset.expires);
+  const offset = await clockOffset().catch(() => 0);
+  const show = () => {
+    const left = Math.max(0, Math.ceil((end - Date.now() - offset) / 1000));
+    element.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+    element.classList.toggle("hurry", left <= 60);
+    if (left === 0) {
+      clearInterval(timer);
+      location.assign(element.dataset.over);
+    }
+  };
+  const timer = setInterval(show, 250);
+  show();
+}
+
+export function rutProblem(text) {
+  const match = /^(\d{1,2}(?:\.\d{3}){2}|\d{1,3}\.\d{3}|\d{1,8})-([\dkK])$/.exec(text.trim());
+  if (!match) return "malformed";
+  let [sum, factor] = [0, 2];
+  for (const digit of [...match[1].replaceAll(".", "")].reverse()) {
+    sum += Number(digit) * factor;
+    factor = factor === 7 ? 2 : factor + 1;
+  }
+  const expected = 11 - (sum % 11);
+  const letter = expected === 11 ? "0" : expected === 10 ? "K" : String(expected);
+  return letter === match[2].toUpperCase() ? "" : "wrong";
+}
+
+function checkRut(input) {
+  const words = document.querySelector("[data-rut-wrong]").dataset;
+  const place = document.getElementById("rut-problem");
+  const say = () => {
+    const problem = input.value.trim() ? rutProblem(input.value) : "";
+    place.textContent = problem === "wrong" ? words.rutWrong : problem ? words.rutMalformed : "";
+    input.toggleAttribute("data-good", Boolean(input.value.trim()) && !problem);
+    if (problem) input.setAttribute("aria-invalid", "true");
+    else input.removeAttribute("aria-invalid");
+  };
+  input.addEventListener("blur", say);
+  input.addEventListener("input", () => { if (!rutProblem(input.value) || place.textContent) say(); });
+}
+
+function payOnce(form) {
+  form.addEventListener("submit", (event) => {
+    if (form.dataset.sent) return event.preventDefault();
+    form.dataset.sent = "1";
+    const button = form.querySelector("button[type=submit]");
+    button.setAttribute("aria-disabled", "true");
+    button.textContent = form.dataset.paying;
+  });
+  // Back from another page the form is itself again.
+  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+}
+
+// Sends a form that reserves and stays on the page when it is refused. Returns the refusal, or null.
+export async function sendHold(form) {
+  const button = form.querySelector("button[type=submit]");
+  button.disabled = true;
+  try {
+    const answer = await fetch(form.action, {
+      method: "POST",
+      body: new URLSearchParams(new FormData(form)),
+      headers: { Accept: "application/json" },
+    });
+    const body = await answer.json();
+    // The answer is in: the next press is a new wish and needs a new key.
+    form.querySelector("[name=key]").value = freshKey();
+    if (answer.ok) { location.assign(body.location); return null; }
+    return body;
+  } finally {
+    button.disabled = false;
+  }
+}
+
+function freshKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+document.querySelectorAll("[data-expires]").forEach((element) => countDown(element));
+const rut = document.querySelector("input[name=rut]");
+if (rut) checkRut(rut);
+document.querySelectorAll("[data-pay-form]").forEach(payOnce);
+document.querySelectorAll("[data-print]").forEach((button) => {
+  button.hidden = false;
+  button.addEventListener("click", () => print());
+});

@@ -1,0 +1,29 @@
+//! `GET /`.
+
+use super::{Asked, fresh};
+use crate::hold_cookie::is_id;
+use crate::language::Language;
+use crate::pages::{catalogue, problem};
+use crate::router::Portal;
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use serde::Deserialize;
+
+#[derive(Deserialize, Default)]
+pub(crate) struct CatalogueQuery {
+    /// The last show of the page before.
+    after: Option<String>,
+}
+
+pub(crate) async fn page(
+    State(portal): State<Portal>,
+    language: Language,
+    query: Asked<CatalogueQuery>,
+) -> Response {
+    let after = query.ok().and_then(|query| query.0.after).filter(|id| is_id(id));
+    match portal.config.api.shows(after.as_deref()).await {
+        Ok(shows) => fresh(StatusCode::OK, catalogue::render(&portal.frame(language, "/"), &shows)),
+        Err(error) => problem::from_api(language, "/", &error),
+    }
+}

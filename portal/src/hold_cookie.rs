@@ -1,0 +1,162 @@
+//! What a browser remembers of its hold, in one HttpOnly cookie per show: the hold's id and token, its deadline, and
+//! what the checkout page shows. The portal itself remembers nothing, so any replica can serve the next page.
+//!
+//! A buyer who edits the cookie changes what their own page says and nothing else: seats, prices and the deadline are
+//! decided by the API, which checks the token. Personal data is never in it.
+
+use crate::api_model::{Hold, Money};
+use data_encoding::BASE64URL_NOPAD;
+use http::{HeaderMap, HeaderValue, header};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+const HOLD: &str = "ticketflow_hold";
+const LAST_ORDER: &str = "ticketflow_order";
+/// Browsers drop a cookie of more than 4,096 bytes; the rest is for name and attributes.
+const MAX_VALUE_BYTES: usize = 3_600;
+/// How long a second click on "pay" still finds its way to the tickets.
+const LAST_ORDER_SECONDS: i64 = 3_600;
+
+/// A hold as its browser remembers it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RememberedHold {
+    pub(crate) hold_id: String,
+    pub(crate) token: String,
+    pub(crate) expires_at: String,
+    pub(crate) total: Money,
+    pub(crate) count: usize,
+    /// Seat names with their prices in minor units; empty when names are so long that no cookie holds them.
+    pub(crate) seats: Vec<(String, i64)>,
+}
+
+impl RememberedHold {
+    pub(crate) fn new(hold: &Hold) -> Self {
+        let mut remembered = Self {
+            hold_id: hold.hold_id.clone(),
+            token: hold.hold_token.clone(),
+            expires_at: hold.expires_at.clone(),
+            total: hold.total.clone(),
+            count: hold.seats.len(),
+            seats: hold.seats.iter().map(|held| (held.seat.clone(), held.price.amount)).collect(),
+        };
+        if remembered.encoded().len() > MAX_VALUE_BYTES {
+            remembered.seats.clear();
+        }
+        remembered
+    }
+
+    fn encoded(&self) -> String {
+        let json = serde_json::to_vec(self).expect("texts and numbers always become JSON");
+        BASE64URL_NOPAD.encode(&json)
+    }
+
+    /// The hold in the request's cookies, unless it is over or not ours.
+    pub(crate) fn read(headers: &HeaderMap, now: Timestamp) -> Option<Self> {
+        let bytes = BASE64URL_NOPAD.decode(cookie(headers, HOLD)?.as_bytes()).ok()?;
+        let hold: Self = serde_json::from_slice(&bytes).ok()?;
+        let token_fits_a_header = hold.token.bytes().all(|byte| byte.is_ascii_graphic());
+        let whole = is_id(&hold.hold_id) && token_fits_a_header;
+        (whole && hold.expires_at.parse::<Timestamp>().ok()? > now).then_some(hold)
+    }
+
+    /// The cookie that keeps this hold until its deadline.
+    pub(crate) fn keep(&self, show: &str, now: Timestamp, secure: bool) -> HeaderValue {
+        let seconds = self.expires_at.parse::<Timestamp>().map_or(0, |end| end.as_second() - now.as_second());
+        set_cookie(HOLD, &self.encoded(), &format!("/shows/{show}"), seconds.max(0), secure)
+    }
+
+    /// The cookie that forgets the hold of this show.
+    pub(crate) fn forget(show: &str, secure: bool) -> HeaderValue {
+        set_cookie(HOLD, "", &format!("/shows/{show}"), 0, secure)
+    }
+}
+
+/// The order that this browser bought last for a show.
+pub(crate) fn last_order(headers: &HeaderMap) -> Option<&str> {
+    cookie(headers, LAST_ORDER).filter(|order| is_id(order))
+}
+
+/// Remembers an order for the checkout of its show.
+pub(crate) fn keep_last_order(show: &str, order: &str, secure: bool) -> HeaderValue {
+    set_cookie(LAST_ORDER, order, &format!("/shows/{show}/checkout"), LAST_ORDER_SECONDS, secure)
+}
+
+/// Whether a text may stand in a path as an id: what anybody may have typed is checked before it travels on.
+pub(crate) fn is_id(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+}
+
+/// The value of a cookie.
+pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let lines = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+    lines.flat_map(|line| line.split(';')).find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
+}
+
+/// `Lax`, not `Strict`: a link in a mail must find the hold. Forms from other sites are refused by their origin.
+pub(crate) fn set_cookie(name: &str, value: &str, path: &str, seconds: i64, secure: bool) -> HeaderValue {
+    let secure = if secure { "; Secure" } else { "" };
+    let text = format!("{name}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+    HeaderValue::try_from(text).expect("names, ids and base64 are visible ASCII")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api_model::HeldSeat;
+
+    fn money(amount: i64) -> Money {
+        Money { amount, currency: "CLP".into() }
+    }
+
+    fn hold(seat: &str) -> Hold {
+        Hold {
+            hold_id: "01HOLD".into(),
+            hold_token: "secret".into(),
+            seats: vec![HeldSeat { seat: seat.into(), price: money(100) }; 10],
+            total: money(1_000),
+            expires_at: "2026-11-22T12:00:00Z".into(),
+        }
+    }
+
+    fn sent_back(value: &HeaderValue) -> HeaderMap {
+        let pair = value.to_str().unwrap().split(';').next().unwrap().to_owned();
+        HeaderMap::from_iter([(header::COOKIE, HeaderValue::try_from(format!("other=1; {pair}")).unwrap())])
+    }
+
+    #[test]
+    fn a_hold_comes_back_until_its_deadline() {
+        let remembered = RememberedHold::new(&hold("Platea-Ñ-1"));
+        let now: Timestamp = "2026-11-22T11:59:00Z".parse().unwrap();
+        let value = remembered.keep("SHOW", now, true);
+        let text = value.to_str().unwrap();
+        assert!(
+            text.contains("Max-Age=60") && text.contains("HttpOnly") && text.contains("Secure"),
+            "{text}"
+        );
+        assert_eq!(RememberedHold::read(&sent_back(&value), now), Some(remembered));
+        assert_eq!(RememberedHold::read(&sent_back(&value), "2026-11-22T12:00:00Z".parse().unwrap()), None);
+    }
+
+    #[test]
+    fn names_too_long_for_a_cookie_leave_the_count_and_the_total() {
+        let remembered = RememberedHold::new(&hold(&"🎭".repeat(200)));
+        assert!(remembered.seats.is_empty() && remembered.count == 10);
+        assert!(remembered.encoded().len() < MAX_VALUE_BYTES);
+    }
+
+    #[test]
+    fn a_forged_cookie_is_no_hold() {
+        let now: Timestamp = "2026-11-22T11:00:00Z".parse().unwrap();
+        let mut forged = RememberedHold::new(&hold("A-1-1"));
+        forged.hold_id = "../../ops".into();
+        assert_eq!(RememberedHold::read(&sent_back(&forged.keep("S", now, false)), now), None);
+        forged.hold_id = "ok".into();
+        forged.token = "x\r\nInjected: 1".into();
+        assert_eq!(RememberedHold::read(&sent_back(&forged.keep("S", now, false)), now), None);
+        for junk in ["ticketflow_hold=", "ticketflow_hold=%%%", "ticketflow_hold=e30"] {
+            let headers = HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_static(junk))]);
+            assert_eq!(RememberedHold::read(&headers, now), None, "{junk}");
+        }
+    }
+}

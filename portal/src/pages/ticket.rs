@@ -1,0 +1,175 @@
+//! `/orders/{order}`: the tickets of a purchase, each with its QR code, made to be shown on a phone or printed.
+
+use super::Frame;
+use crate::api_model::{Order, Ticket};
+use crate::poster::poster;
+use crate::texts::{Texts, fill};
+use crate::wording;
+use fast_qr::{ECL, QRBuilder};
+use maud::{Markup, html};
+
+/// Quiet modules around a code, as the standard asks.
+const QUIET_MODULES: usize = 4;
+
+pub(crate) fn render(frame: &Frame<'_>, order: &Order, note: Option<&str>) -> Markup {
+    let texts = frame.texts();
+    let content = html! {
+        div.tickets {
+            header.tickets-head {
+                @if let Some(note) = note { div.notice.good role="status" { p { (note) } } }
+                @if order.status == "PAID" { p.tickets-thanks { (texts.thanks) } }
+                h1 { (texts.tickets_title) }
+                dl.order-facts {
+                    div { dt { (texts.order_reference) } dd { code { (order.order_id) } } }
+                    div { dt { (texts.total) } dd { (wording::money(&order.total)) } }
+                    @if let Some(refunded) = order.refunded.as_ref().filter(|money| money.amount > 0) {
+                        div { dt { (texts.status_refunded) } dd { (wording::money(refunded)) } }
+                    }
+                    @if order.status != "PAID" { div { dt { (texts.payment) } dd { (status_word(texts, &order.status)) } } }
+                }
+                p.hint {
+                    @if let Some(when) = &order.paid_at { (fill(texts.paid_on, &[("when", &frame.date_time(when))])) ". " }
+                    @match order.documents.as_deref() {
+                        Some("pending") => { (texts.documents_pending) }
+                        Some(_) => { (texts.documents_issued) }
+                        None => {}
+                    }
+                }
+                p.ways.no-print {
+                    button.button.quiet type="button" data-print hidden { (texts.print) }
+                    @if can_refund_several(order) {
+                        a.link href={ "/orders/" (order.order_id) "/refund" } { (texts.refund_all_link) }
+                    }
+                }
+            }
+            ol.ticket-list {
+                @for (index, ticket) in order.tickets.iter().enumerate() { (one(frame, order, ticket, index)) }
+            }
+            p.hint.no-print { (texts.keep_link) }
+        }
+    };
+    frame.page(texts.tickets_title, "ticket-page", &["checkout.js"], content)
+}
+
+fn can_refund_several(order: &Order) -> bool {
+    order.tickets.iter().filter(|ticket| ticket.status == "PAID").count() > 1
+}
+
+fn one(frame: &Frame<'_>, order: &Order, ticket: &Ticket, index: usize) -> Markup {
+    let texts = frame.texts();
+    let position = [("n", (index + 1).to_string()), ("total", order.tickets.len().to_string())];
+    html! {
+        li.ticket data-status=(ticket.status) {
+            div.ticket-art { (poster(&order.show_id)) }
+            div.ticket-body {
+                p.ticket-count {
+                    span { (fill(texts.ticket_word, &[("n", &position[0].1), ("total", &position[1].1)])) }
+                    span class={ "badge " (status_kind(&ticket.status)) } { (status_word(texts, &ticket.status)) }
+                }
+                h2 { bdi { (order.show_name) } }
+                p.ticket-facts {
+                    time datetime=(order.starts_at) { (frame.date_time(&order.starts_at)) }
+                    span { bdi { (order.venue) } }
+                }
+                (place(texts, ticket))
+                p.ticket-foot {
+                    b { (wording::money(&ticket.price)) }
+                    @if ticket.status == "PAID" {
+                        a.link.no-print href={ "/orders/" (order.order_id) "/refund?ticket=" (ticket.ticket_id) } { (texts.refund_link) }
+                    }
+                }
+            }
+            div.ticket-code {
+                @match (ticket.status.as_str(), &ticket.qr) {
+                    ("PAID", Some(text)) => {
+                        (qr(text, &fill(texts.qr_label, &[("seat", &ticket.seat)])))
+                        p { (texts.show_at_door) }
+                    }
+                    ("PENDING_PAYMENT" | "PAID", _) => { p.ticket-void { (texts.qr_pending) } }
+                    _ => { p.ticket-void.stamp { (status_word(texts, &ticket.status)) } }
+                }
+            }
+        }
+    }
+}
+
+/// Zone, row and seat in large type; the seat's name when the API gives no parts.
+fn place(texts: &Texts, ticket: &Ticket) -> Markup {
+    let row = ticket.row.as_deref().filter(|row| !row.is_empty());
+    html! {
+        dl.place {
+            @match (&ticket.zone, row, &ticket.number) {
+                (Some(zone), Some(row), Some(number)) => {
+                    div.place-zone { dt { (texts.zone) } dd { bdi { (zone) } } }
+                    div { dt { (fill(texts.row, &[("row", "")]).trim()) } dd { bdi { (row) } } }
+                    div { dt { (fill(texts.seat, &[("seat", "")]).trim()) } dd { bdi { (number) } } }
+                }
+                _ => { div.place-zone { dt { (fill(texts.seat, &[("seat", "")]).trim()) } dd { bdi { (ticket.seat) } } } }
+            }
+        }
+    }
+}
+
+pub(super) fn status_word<'a>(texts: &'a Texts, status: &'a str) -> &'a str {
+    match status {
+        "PAID" => texts.status_paid,
+        "USED" => texts.status_used,
+        "REFUNDED" => texts.status_refunded,
+        "PENDING_PAYMENT" => texts.status_pending,
+        "EXPIRED" => texts.status_expired,
+        newer => newer,
+    }
+}
+
+fn status_kind(status: &str) -> &'static str {
+    match status {
+        "PAID" => "on",
+        "PENDING_PAYMENT" => "soon",
+        _ => "off",
+    }
+}
+
+/// The code as one path of squares, black on white whatever the theme: scanners want contrast, not taste.
+fn qr(text: &str, label: &str) -> Markup {
+    let Ok(code) = QRBuilder::new(text).ecl(ECL::M).build() else {
+        // Longer than any code holds: the text itself still admits a person at the door.
+        return html! { code.qr-text { (text) } };
+    };
+    let side = code.size + 2 * QUIET_MODULES;
+    let mut path = String::new();
+    for row in 0..code.size {
+        let mut column = 0;
+        while column < code.size {
+            let run = (column..code.size).take_while(|&at| code[row][at].value()).count();
+            if run > 0 {
+                path.push_str(&format!(
+                    "M{} {}h{run}v1h-{run}z",
+                    column + QUIET_MODULES,
+                    row + QUIET_MODULES
+                ));
+            }
+            column += run.max(1);
+        }
+    }
+    html! {
+        svg.qr viewBox=(format!("0 0 {side} {side}")) role="img" aria-label=(label) shape-rendering="crispEdges" {
+            rect width=(side) height=(side) fill="#fff" {}
+            path d=(path) fill="#000" {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_drawn_with_its_quiet_zone_and_a_text_too_long_is_written() {
+        let drawn = qr("TF1.abcdef", "code").into_string();
+        assert!(
+            drawn.contains("M4 4h7v1h-7z"),
+            "the finder pattern's first row, behind four quiet modules: {drawn}"
+        );
+        assert!(qr(&"x".repeat(5_000), "code").into_string().starts_with("<code"));
+    }
+}

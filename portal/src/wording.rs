@@ -1,0 +1,150 @@
+//! Money, numbers and dates as people of each language write them. Pure.
+//!
+//! Money has one writing in both languages, the venue's: `$25.000` for pesos, whatever the reader's language, because
+//! that is what the bank statement will say. Dates are in the venue's wall clock.
+
+use crate::api_model::Money;
+use crate::language::Language;
+use jiff::Timestamp;
+use jiff::civil::Weekday;
+use jiff::tz::TimeZone;
+
+/// Currencies without minor units, of those this continent and its neighbours use.
+const WHOLE_CURRENCIES: [&str; 5] = ["CLP", "PYG", "JPY", "KRW", "VND"];
+
+/// `$25.000` for pesos, `USD 25,00` for others.
+pub(crate) fn money(money: &Money) -> String {
+    let sign = if money.amount < 0 { "-" } else { "" };
+    let amount = money.amount.unsigned_abs();
+    if money.currency == "CLP" {
+        return format!("{sign}${}", grouped(amount, '.'));
+    }
+    if WHOLE_CURRENCIES.contains(&money.currency.as_str()) {
+        return format!("{sign}{} {}", money.currency, grouped(amount, '.'));
+    }
+    format!("{sign}{} {},{:02}", money.currency, grouped(amount / 100, '.'), amount % 100)
+}
+
+/// `45.000` in Spanish, `45,000` in English.
+pub(crate) fn count(language: Language, number: u64) -> String {
+    match language {
+        Language::Spanish => grouped(number, '.'),
+        Language::English => grouped(number, ','),
+    }
+}
+
+fn grouped(number: u64, separator: char) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(separator);
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `sábado 14 de noviembre de 2026, 20:30 h` or `Saturday 14 November 2026, 20:30`. An instant that cannot be read is
+/// shown as the API wrote it.
+pub(crate) fn date_time(language: Language, zone: &TimeZone, instant: &str) -> String {
+    let Ok(timestamp) = instant.parse::<Timestamp>() else { return instant.to_owned() };
+    let local = timestamp.to_zoned(zone.clone());
+    let (weekday, month) = (weekday(language, local.weekday()), month(language, local.month()));
+    let (day, year, hour, minute) = (local.day(), local.year(), local.hour(), local.minute());
+    match language {
+        Language::Spanish => format!("{weekday} {day} de {month} de {year}, {hour:02}:{minute:02} h"),
+        Language::English => format!("{weekday} {day} {month} {year}, {hour:02}:{minute:02}"),
+    }
+}
+
+/// Day, short month and hour, for the corner of a card: `("14", "nov", "20:30")`.
+pub(crate) fn date_parts(
+    language: Language,
+    zone: &TimeZone,
+    instant: &str,
+) -> Option<(String, String, String)> {
+    let local = instant.parse::<Timestamp>().ok()?.to_zoned(zone.clone());
+    let month = month(language, local.month()).chars().take(3).collect();
+    Some((local.day().to_string(), month, format!("{:02}:{:02}", local.hour(), local.minute())))
+}
+
+fn weekday(language: Language, day: Weekday) -> &'static str {
+    const SPANISH: [&str; 7] = ["lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo"];
+    const ENGLISH: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+    let index = usize::try_from(day.to_monday_zero_offset()).unwrap_or(0);
+    match language {
+        Language::Spanish => SPANISH[index],
+        Language::English => ENGLISH[index],
+    }
+}
+
+fn month(language: Language, month: i8) -> &'static str {
+    const SPANISH: [&str; 12] = [
+        "enero",
+        "febrero",
+        "marzo",
+        "abril",
+        "mayo",
+        "junio",
+        "julio",
+        "agosto",
+        "septiembre",
+        "octubre",
+        "noviembre",
+        "diciembre",
+    ];
+    const ENGLISH: [&str; 12] = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ];
+    let index = usize::try_from(month - 1).unwrap_or(0).min(11);
+    match language {
+        Language::Spanish => SPANISH[index],
+        Language::English => ENGLISH[index],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_is_written_as_at_the_box_office() {
+        let write = |amount, currency: &str| money(&Money { amount, currency: currency.into() });
+        assert_eq!(write(25_000, "CLP"), "$25.000");
+        assert_eq!(write(0, "CLP"), "$0");
+        assert_eq!(write(-1_234_567, "CLP"), "-$1.234.567");
+        assert_eq!(write(2_505, "USD"), "USD 25,05");
+        assert_eq!(write(i64::MIN, "JPY"), "-JPY 9.223.372.036.854.775.808");
+    }
+
+    #[test]
+    fn dates_are_in_the_wall_clock_of_the_venue() {
+        let zone = TimeZone::get("America/Santiago").unwrap();
+        let summer = date_time(Language::Spanish, &zone, "2026-11-14T23:30:00Z");
+        assert_eq!(summer, "sábado 14 de noviembre de 2026, 20:30 h");
+        let winter = date_time(Language::English, &zone, "2026-07-01T00:05:00Z");
+        assert_eq!(winter, "Tuesday 30 June 2026, 20:05");
+        assert_eq!(date_time(Language::English, &zone, "soon"), "soon");
+        let parts = date_parts(Language::Spanish, &zone, "2026-11-14T23:30:00Z").unwrap();
+        assert_eq!(parts, ("14".to_owned(), "nov".to_owned(), "20:30".to_owned()));
+    }
+
+    #[test]
+    fn counts_are_grouped_by_language() {
+        assert_eq!(count(Language::Spanish, 45_000), "45.000");
+        assert_eq!(count(Language::English, 1_234_567), "1,234,567");
+        assert_eq!(count(Language::English, 999), "999");
+    }
+}

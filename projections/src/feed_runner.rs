@@ -1,0 +1,175 @@
+//! Feeds the read models from the log: everything there is at start, then as it becomes durable.
+//!
+//! An event that does not read back stops the projection and is reported: a map that skips is wrong. Selling goes on.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use ticketflow_event_store::{CodecError, EmbeddedLog, Feed, Position, ReadError};
+
+use crate::query::render_changes;
+use crate::read_models::ReadModels;
+
+/// How often changes are sent to those who follow a map: five times a second is live to the eye.
+const CHANGES_INTERVAL: Duration = Duration::from_millis(200);
+/// Weight of the newest sample in the shown rate.
+const RATE_WEIGHT: f64 = 0.3;
+
+/// Whether a projection works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProjectionState {
+    /// Follows the log.
+    Live,
+    /// Stopped at an event that does not read back, or because the log can't be read.
+    Stopped,
+}
+
+/// How a projection is doing.
+#[derive(Debug, Clone, Serialize)]
+pub struct ProjectionStatus {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether it works.
+    pub state: ProjectionState,
+    /// How far it is.
+    pub position: Position,
+    /// How far the log is.
+    pub head: Position,
+    /// The difference, in events.
+    pub lag_events: u64,
+    /// Age of what it does not have yet, in seconds.
+    pub lag_seconds: f64,
+    /// Events folded per second, smoothed.
+    pub rate: f64,
+    /// Of a rebuild, none under way.
+    pub rebuild_ratio: Option<f64>,
+    /// Why it stopped.
+    pub last_error: Option<String>,
+}
+
+/// Why the read models cannot be made at start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The log cannot be read.
+    #[error("the log cannot be read for the read models")]
+    Read(#[from] ReadError),
+    /// An event does not read back.
+    #[error("the batch at position {position} holds an event that does not read back")]
+    Event {
+        /// Of the batch's first event.
+        position: Position,
+        /// Why.
+        #[source]
+        source: CodecError,
+    },
+}
+
+/// Keeps the read models up to date.
+pub struct FeedRunner {
+    models: Arc<ReadModels>,
+    log: EmbeddedLog,
+    progress: Mutex<Progress>,
+}
+
+#[derive(Default)]
+struct Progress {
+    rate: f64,
+    behind_since: Option<Instant>,
+    last_error: Option<String>,
+}
+
+impl FeedRunner {
+    /// Folds what the log has. Blocks on the disk.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub fn catch_up(log: EmbeddedLog, models: Arc<ReadModels>) -> Result<Arc<Self>, StartError> {
+        let mut reader = log.read_from(models.position() + 1)?;
+        while let Some(batch) = reader.next_batch()? {
+            let position = batch.first_position();
+            models.apply(&batch).map_err(|source| StartError::Event { position, source })?;
+            models.reached(batch.last_position());
+        }
+        Ok(Arc::new(Self { models, log, progress: Mutex::default() }))
+    }
+
+    /// Follows the log from here on. To be called within a Tokio runtime.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the log cannot be read.
+    pub fn follow(self: &Arc<Self>) -> Result<(), ReadError> {
+        let feed = Feed::new(&self.log, self.models.position() + 1)?;
+        tokio::spawn(self.clone().run(feed));
+        let models = Arc::downgrade(&self.models);
+        tokio::spawn(async move {
+            let mut tick = tokio::time::interval(CHANGES_INTERVAL);
+            tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                tick.tick().await;
+                let Some(models) = models.upgrade() else { return };
+                for map in models.shows() {
+                    render_changes(&map);
+                }
+            }
+        });
+        Ok(())
+    }
+
+    async fn run(self: Arc<Self>, mut feed: Feed) {
+        let mut window = (Instant::now(), self.models.position());
+        loop {
+            let chunk = match feed.next().await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => return,
+                Err(error) => return self.stop(&error),
+            };
+            for batch in chunk.batches() {
+                if let Err(error) = self.models.apply(&batch) {
+                    return self.stop(&error);
+                }
+                self.models.reached(batch.last_position());
+            }
+            let elapsed = window.0.elapsed();
+            if elapsed >= Duration::from_secs(1) {
+                let rate = (self.models.position() - window.1) as f64 / elapsed.as_secs_f64();
+                let mut progress = self.progress();
+                progress.rate = progress.rate * (1.0 - RATE_WEIGHT) + rate * RATE_WEIGHT;
+                window = (Instant::now(), self.models.position());
+            }
+        }
+    }
+
+    fn progress(&self) -> std::sync::MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stop(&self, error: &dyn std::error::Error) {
+        tracing::error!(%error, position = self.models.position(), "the read models have stopped; selling goes on");
+        self.progress().last_error = Some(error.to_string());
+    }
+
+    /// How the projection is doing.
+    pub fn status(&self) -> ProjectionStatus {
+        let (position, head) = (self.models.position(), self.log.head().position);
+        let mut progress = self.progress();
+        let behind = head > position;
+        let since = progress.behind_since.filter(|_| behind);
+        progress.behind_since = behind.then(|| since.unwrap_or_else(Instant::now));
+        ProjectionStatus {
+            name: "memory",
+            state: match progress.last_error {
+                Some(_) => ProjectionState::Stopped,
+                None => ProjectionState::Live,
+            },
+            position,
+            head,
+            lag_events: head.saturating_sub(position),
+            lag_seconds: progress.behind_since.map_or(0.0, |since| since.elapsed().as_secs_f64()),
+            rate: progress.rate,
+            rebuild_ratio: None,
+            last_error: progress.last_error.clone(),
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Paid orders by id, for the order page: compact rows, the text is made when asked for.
+//!
+//! 64 bytes an order, 32 a ticket, 4 a seat, 5 to 9 for the index.
+
+use std::collections::HashMap;
+
+use hashbrown::HashTable;
+use ticketflow_domain::plan::SeatIndex;
+use ticketflow_domain::show::{OrderPaid, ShowEvent, TicketStatus};
+use ticketflow_domain::{OrderId, ShowId, TicketId, Timestamp};
+use ticketflow_event_store::Position;
+
+/// No ticket.
+const NONE: u32 = u32::MAX;
+
+/// All paid orders.
+#[derive(Default)]
+pub(crate) struct Orders {
+    rows: Vec<Row>,
+    tickets: Vec<TicketRow>,
+    by_id: HashTable<u32>,
+    shows: Vec<ShowOrders>,
+    show_index: HashMap<ShowId, u32>,
+}
+
+struct ShowOrders {
+    show_id: ShowId,
+    /// The live ticket of each seat, grown as seats are sold.
+    ticket_of_seat: Vec<u32>,
+}
+
+struct Row {
+    id: OrderId,
+    total: i64,
+    refunded: i64,
+    paid_at: Timestamp,
+    position: Position,
+    show: u32,
+    first_ticket: u32,
+    tickets: u32,
+}
+
+#[derive(Clone, Copy)]
+struct TicketRow {
+    id: TicketId,
+    seat: SeatIndex,
+    generation: u32,
+    order: u32,
+    status: TicketStatus,
+}
+
+/// An order as read.
+#[derive(Debug, Clone)]
+pub struct OrderView {
+    /// Its show.
+    pub show_id: ShowId,
+    /// Paid, in minor units.
+    pub total: i64,
+    /// Of that given back.
+    pub refunded: i64,
+    /// When.
+    pub paid_at: Timestamp,
+    /// Of the last event that touched it.
+    pub position: Position,
+    /// In the order of purchase.
+    pub tickets: Vec<TicketView>,
+}
+
+/// A ticket as read.
+#[derive(Debug, Clone, Copy)]
+pub struct TicketView {
+    /// Its id.
+    pub id: TicketId,
+    /// Its seat.
+    pub seat: SeatIndex,
+    /// The seat's revision when it was sold.
+    pub generation: u32,
+    /// What it is to its owner.
+    pub status: TicketStatus,
+}
+
+/// Ids end in random bits, so those serve as their hash.
+fn id_hash(id: OrderId) -> u64 {
+    let bytes = id.to_bytes();
+    let random = u64::from_le_bytes(bytes[8..].try_into().expect("eight of sixteen bytes"));
+    random.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
+impl Orders {
+    /// The show of an order.
+    pub(crate) fn show_of(&self, id: OrderId) -> Option<ShowId> {
+        self.row(id).map(|row| self.shows[self.rows[row].show as usize].show_id)
+    }
+
+    /// An order.
+    pub(crate) fn get(&self, id: OrderId) -> Option<OrderView> {
+        let row = &self.rows[self.row(id)?];
+        let tickets = &self.tickets[row.first_ticket as usize..][..row.tickets as usize];
+        let ticket = |ticket: &TicketRow| TicketView {
+            id: ticket.id,
+            seat: ticket.seat,
+            generation: ticket.generation,
+            status: ticket.status,
+        };
+        Some(OrderView {
+            show_id: self.shows[row.show as usize].show_id,
+            total: row.total,
+            refunded: row.refunded,
+            paid_at: row.paid_at,
+            position: row.position,
+            tickets: tickets.iter().map(ticket).collect(),
+        })
+    }
+
+    fn row(&self, id: OrderId) -> Option<usize> {
+        self.by_id.find(id_hash(id), |&row| self.rows[row as usize].id == id).map(|&row| row as usize)
+    }
+
+    /// Folds an event of a show.
+    pub(crate) fn apply(&mut self, show_id: ShowId, event: &ShowEvent, position: Position) {
+        match event {
+            ShowEvent::OrderPaid(event) => self.paid(show_id, event, position),
+            ShowEvent::TicketsRefunded(event) => {
+                let Some(row) = self.row(event.order_id) else { return };
+                let row = &mut self.rows[row];
+                row.refunded += event.amount;
+                row.position = position;
+                let range = row.first_ticket as usize..(row.first_ticket + row.tickets) as usize;
+                let given_back = |ticket: &&mut TicketRow| event.tickets.contains(&ticket.id);
+                for ticket in self.tickets[range].iter_mut().filter(given_back) {
+                    ticket.status = TicketStatus::Refunded;
+                }
+            }
+            ShowEvent::TicketCheckedIn(event) => {
+                let show = self.show_index.get(&show_id).map(|&show| &self.shows[show as usize]);
+                let ticket = show.and_then(|show| show.ticket_of_seat.get(event.seat.seat.as_usize()));
+                if let Some(ticket) = ticket.and_then(|&ticket| self.tickets.get_mut(ticket as usize)) {
+                    ticket.status = TicketStatus::Used;
+                    self.rows[ticket.order as usize].position = position;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn paid(&mut self, show_id: ShowId, event: &OrderPaid, position: Position) {
+        let shows = &mut self.shows;
+        let show = *self.show_index.entry(show_id).or_insert_with(|| {
+            shows.push(ShowOrders { show_id, ticket_of_seat: Vec::new() });
+            shows.len() as u32 - 1
+        });
+        let (row, first_ticket) = (self.rows.len() as u32, self.tickets.len() as u32);
+        for ((&id, seat), ticket) in event.tickets.iter().zip(&event.seats).zip(first_ticket..) {
+            self.tickets.push(TicketRow {
+                id,
+                seat: seat.seat,
+                generation: seat.revision,
+                order: row,
+                status: TicketStatus::Paid,
+            });
+            let of_seat = &mut self.shows[show as usize].ticket_of_seat;
+            if of_seat.len() <= seat.seat.as_usize() {
+                of_seat.resize(seat.seat.as_usize() + 1, NONE);
+            }
+            of_seat[seat.seat.as_usize()] = ticket;
+        }
+        self.rows.push(Row {
+            id: event.order_id,
+            total: event.total,
+            refunded: 0,
+            paid_at: event.paid_at,
+            position,
+            show,
+            first_ticket,
+            tickets: self.tickets.len() as u32 - first_ticket,
+        });
+        let rows = &self.rows;
+        self.by_id.insert_unique(id_hash(event.order_id), row, |&other| id_hash(rows[other as usize].id));
+    }
+}

@@ -1,0 +1,125 @@
+//! `GET /v1/plans/{hash}.json`: where every seat is drawn. Named by its content, so that it is kept for ever.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use data_encoding::HEXLOWER;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use ticketflow_domain::plan::{
+    Decor, Point, Row, RowSeats, RowSpan, SeatIndex, Seating, Zone, ZoneKind, ZoneSpan,
+};
+use ticketflow_http::{ApiPath, Problem};
+
+use super::QueryPorts;
+use crate::seat_map::{PlanFile, SeatMap};
+
+#[derive(Serialize)]
+struct PlanAnswer<'a> {
+    focal_point: Point,
+    bounds: [i32; 4],
+    decor: &'a [Decor],
+    zones: Vec<ZoneAnswer<'a>>,
+}
+
+#[derive(Serialize)]
+struct ZoneAnswer<'a> {
+    name: &'a str,
+    price: i64,
+    color: Option<&'a str>,
+    general: bool,
+    first: u32,
+    count: u32,
+    #[serde(skip_serializing_if = "<[Point]>::is_empty")]
+    outline: &'a [Point],
+    rows: Vec<RowAnswer<'a>>,
+}
+
+#[derive(Serialize)]
+struct RowAnswer<'a> {
+    label: &'a str,
+    first: u32,
+    seats: &'a RowSeats,
+    x: Vec<i32>,
+    y: Vec<i32>,
+}
+
+fn render(seating: &Seating) -> PlanAnswer<'_> {
+    let plan = seating.plan();
+    let seats = seating.seats().map(|seat| seating.position(seat));
+    let outlines = plan.zones.iter().flat_map(|zone| match &zone.kind {
+        ZoneKind::General(area) => area.outline.clone(),
+        ZoneKind::Numbered(_) => Vec::new(),
+    });
+    let decor = plan.decor.iter().flat_map(|decor| decor.outline.iter().copied());
+    let all = seats.chain(outlines).chain(decor);
+    let bounds = all.fold([i32::MAX, i32::MAX, i32::MIN, i32::MIN], |[x0, y0, x1, y1], point| {
+        [x0.min(point.x), y0.min(point.y), x1.max(point.x), y1.max(point.y)]
+    });
+    PlanAnswer {
+        focal_point: plan.focal_point,
+        bounds,
+        decor: &plan.decor,
+        zones: plan
+            .zones
+            .iter()
+            .zip(seating.zone_spans())
+            .map(|(zone, span)| zone_answer(seating, zone, span))
+            .collect(),
+    }
+}
+
+fn zone_answer<'a>(seating: &'a Seating, zone: &'a Zone, span: &'a ZoneSpan) -> ZoneAnswer<'a> {
+    let (outline, rows): (&[Point], _) = match &zone.kind {
+        ZoneKind::General(area) => (&area.outline, Vec::new()),
+        ZoneKind::Numbered(rows) => {
+            let spans = &seating.row_spans()[span.first_row as usize..span.end_row as usize];
+            let row = |(row, span): (&'a Row, &RowSpan)| {
+                let points = (span.first..span.end).map(|seat| seating.position(SeatIndex(seat)));
+                let (x, y) = points.map(|point| (point.x, point.y)).unzip();
+                RowAnswer { label: &row.label, first: span.first, seats: &row.seats, x, y }
+            };
+            (&[], rows.iter().zip(spans).map(row).collect())
+        }
+    };
+    ZoneAnswer {
+        name: &zone.name,
+        price: zone.price,
+        color: zone.color.as_deref(),
+        general: span.general,
+        first: span.first,
+        count: span.end - span.first,
+        outline,
+        rows,
+    }
+}
+
+/// The file's bytes and name; made again when asked for, since it is fetched once a browser and megabytes large.
+pub(crate) fn file(seating: &Seating) -> PlanFile {
+    let json = serde_json::to_vec(&render(seating)).expect("a plan has a JSON form");
+    let hash: [u8; 32] = Sha256::digest(&json).into();
+    PlanFile { hash, json: Bytes::from(json) }
+}
+
+/// Where the plan of a show is.
+pub(super) fn url(map: &SeatMap) -> String {
+    format!("/v1/plans/{}.json", HEXLOWER.encode(&map.plan_hash))
+}
+
+pub(crate) async fn plan(
+    State(ports): State<Arc<QueryPorts>>,
+    ApiPath(name): ApiPath<String>,
+) -> Result<Response, Problem> {
+    let unknown = || Problem::not_found("not_found", "There is no such plan");
+    let hash = name.strip_suffix(".json").and_then(|hash| HEXLOWER.decode(hash.as_bytes()).ok());
+    let hash = hash.and_then(|hash| <[u8; 32]>::try_from(hash).ok()).ok_or_else(unknown)?;
+    let map = ports.models.shows().into_iter().find(|map| map.plan_hash == hash).ok_or_else(unknown)?;
+    let rendered = tokio::task::spawn_blocking(move || file(&map.info.seating)).await;
+    let file = rendered.map_err(|_| Problem::unavailable("unavailable", "The server is stopping", 1_000))?;
+    let headers =
+        [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "public, max-age=31536000, immutable")];
+    Ok((headers, file.json).into_response())
+}

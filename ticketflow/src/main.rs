@@ -1,0 +1,75 @@
+//! The one executable: a subcommand per role and per tool. What each does is in the file of its name.
+
+mod bench;
+mod data_folder;
+mod demo;
+mod doctor;
+mod export;
+mod gateway;
+mod health;
+mod import;
+mod plan;
+mod progress;
+mod replay;
+mod serve;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Replaces the system's allocator, which gives memory back late and costs more per request.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Sells seats from an append-only event log.
+#[derive(Parser)]
+#[command(name = "ticketflow", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs everything in one process: API, portal, payment simulator
+    Serve(serve::ServeArguments),
+    /// Creates the demo shows on a running server, and a crowd that buys if asked for
+    Demo(demo::DemoArguments),
+    /// Proves a data folder: checksums, hash chain, invariants, read models
+    Verify(verify::VerifyArguments),
+    /// Folds the log and shows the result, as of any position
+    Replay(replay::ReplayArguments),
+    /// Writes the log as JSON lines, a batch each
+    Export(export::ExportArguments),
+    /// Makes a log from JSON lines
+    Import(import::ImportArguments),
+    /// Checks, draws and converts seating plans
+    Plan(plan::PlanArguments),
+    /// Runs the payment simulator on its own
+    Gateway(gateway::GatewayArguments),
+    /// Looks at machine and data folder and says what would hinder selling
+    Doctor(doctor::DoctorArguments),
+    /// Measures; `ticketflow bench help` lists the measurements
+    #[command(disable_help_flag = true)]
+    Bench(bench::BenchArguments),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Serve(arguments) => serve::run(arguments),
+        Command::Demo(arguments) => demo::run(arguments),
+        Command::Verify(arguments) => verify::run(arguments),
+        Command::Replay(arguments) => replay::run(arguments),
+        Command::Export(arguments) => export::run(arguments),
+        Command::Import(arguments) => import::run(arguments),
+        Command::Plan(arguments) => plan::run(arguments),
+        Command::Gateway(arguments) => gateway::run(arguments),
+        Command::Doctor(arguments) => doctor::run(arguments),
+        Command::Bench(arguments) => return bench::run(arguments),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,7 @@
+//! The binary as its users run it: real processes, private data folders, real sockets and signals.
+
+mod demo;
+mod machine;
+mod serving;
+mod tools;
+mod trials;

@@ -317,6 +317,15 @@ fn planted_mistakes_are_named_with_seat_and_facts() {
         ),
         ("released but held", released().show(&["A"], "held"), "resurrected_hold", vec!["seat A", "204"]),
         (
+            "released but still in the way of others",
+            released()
+                .invoke(5, hold(&["A"]))
+                .fail(5, 409, "seats_unavailable", Facts { conflicting_seats: vec![text("A")], ..none() })
+                .show(&["A"], "held"),
+            "resurrected_hold",
+            vec!["seat A", "release", "204"],
+        ),
+        (
             "other answer to the same key",
             replayed(Facts { hold: Some(text("H7")), ..hold_facts(1, &["A"]) }),
             "different_replay",

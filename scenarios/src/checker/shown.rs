@@ -138,10 +138,12 @@ fn judge_seat(
 }
 
 /// What to call a state that no story explains, and the story nearest to it.
+///
+/// A hold refused because this very seat was taken did not take it: whoever had it before is the one to name.
 fn unexplained(left: &[(&HoldStory<'_>, Possible)], seat: &str, status: &str) -> (&'static str, String) {
     let latest = left.iter().max_by_key(|(hold, _)| {
         let ends = hold.releases.iter().chain(&hold.purchases).map(|end| end.invoked().line);
-        ends.chain([hold.operation.invoked().line]).max()
+        (!hold.found_taken(seat), ends.chain([hold.operation.invoked().line]).max())
     });
     let Some((hold, _)) = latest else {
         return ("ghost", "nobody ever asked for it".to_owned());

@@ -108,6 +108,12 @@ impl HoldStory<'_> {
         self.order.as_ref()?.tickets.iter().find(|ticket| ticket.seat == seat)
     }
 
+    /// Whether its only attempt was refused with this seat named as standing in the way.
+    pub(crate) fn found_taken(&self, seat: &str) -> bool {
+        let refusal = self.operation.refusal().filter(|_| self.operation.refused_at_once());
+        refusal.is_some_and(|(_, _, _, facts)| facts.conflicting_seats.iter().any(|taken| taken == seat))
+    }
+
     /// The last thing known about this seat in this story, for messages.
     pub(crate) fn latest(&self, seat: &str) -> String {
         let mut last = self.operation;

@@ -176,7 +176,7 @@ impl IdempotencyTable {
 
     /// The stored shape: remembered records, and payments under way.
     #[must_use]
-    pub fn to_snapshot(&self) -> IdempotencySnapshot {
+    pub fn into_snapshot(self) -> IdempotencySnapshot {
         let record = |record: &Record| (record.key, record.fingerprint, record.position(), record.at_seconds);
         let mut paying: Vec<_> =
             self.paying.iter().map(|(id, key)| (*id, key.key, key.fingerprint)).collect();
@@ -268,7 +268,7 @@ mod tests {
         assert_eq!(table.len(), MAX_RECORDS);
         assert_eq!(table.find(&request(9)), Known::No);
         assert_eq!(table.find(&request(10)), Known::Answered { position: 10 });
-        let restored = IdempotencyTable::from_snapshot(table.to_snapshot());
+        let restored = IdempotencyTable::from_snapshot(table.into_snapshot());
         assert_eq!(restored.find(&request(500_000)), Known::Answered { position: 500_000 });
     }
 }

@@ -1,25 +1,31 @@
-//! From the log back to the shows: at start all of them in one pass, later one by one.
+//! From the log back to the shows: at start all of them in one pass, later one by one; and the snapshots that shorten it.
 //!
-//! Snapshots shorten the way and are never trusted further than the log confirms them: a snapshot that does not read back
+//! A snapshot is made of the log alone, never of the states that decide: the snapshot before, the events since, written
+//! down. So making one holds up no command. None is trusted further than the log confirms it: one that does not read back
 //! is passed over and the events are folded from the first.
 
 use hashbrown::HashMap;
-
+use rkyv::util::AlignedVec;
 use ticketflow_domain::ShowId;
 use ticketflow_event_store::{
-    Category, CodecError, EmbeddedLog, Head, Position, SnapshotError, StreamId, from_snapshot_bytes,
-    snapshot_bytes,
+    Category, CodecError, EmbeddedLog, Head, Position, SnapshotError, StreamId, push_snapshot_part,
+    take_snapshot_part,
 };
 
 use crate::show_fold::{FoldError, ShowFold, ShowFoldSnapshot};
 
 /// The name of the shows' snapshot in the log's folder. A changed stored shape takes the next number.
-const SNAPSHOT_NAME: &str = "shows-1";
+const SNAPSHOT_NAME: &str = "shows-2";
+
+type Shows = HashMap<ShowId, ShowFold>;
 
 /// Why a snapshot was not stored. Nothing is lost: the next start folds more events.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum StoreSnapshotError {
-    /// It has no archived form.
+pub enum StoreSnapshotError {
+    /// The log does not fold.
+    #[error("the shows cannot be folded")]
+    Fold(#[from] FoldError),
+    /// A show has no archived form.
     #[error("the shows cannot be archived")]
     Codec(#[from] CodecError),
     /// The disk said no.
@@ -33,18 +39,25 @@ pub(crate) enum StoreSnapshotError {
 /// [`FoldError`]: the service must not start.
 pub fn load_shows(log: &EmbeddedLog) -> Result<HashMap<ShowId, ShowFold>, FoldError> {
     let (mut shows, from) = snapshot(log);
+    fold_up_to(log, &mut shows, from, log.head().position)?;
+    Ok(shows)
+}
+
+/// Folds what comes after `from`, up to and with the batch that ends at `to`.
+fn fold_up_to(log: &EmbeddedLog, shows: &mut Shows, from: Position, to: Position) -> Result<(), FoldError> {
     let mut reader = log.read_from(from + 1)?;
-    while let Some(batch) = reader.next_batch()? {
+    while reader.next_position() <= to {
+        let Some(batch) = reader.next_batch()? else { break };
         let stream = batch.stream();
         if stream.category == Category::Show {
             shows.entry(ShowId::from_bytes(stream.id)).or_default().apply(&batch)?;
         }
     }
-    Ok(shows)
+    Ok(())
 }
 
 /// The shows of the newest usable snapshot and the position up to which it holds all events.
-fn snapshot(log: &EmbeddedLog) -> (HashMap<ShowId, ShowFold>, Position) {
+fn snapshot(log: &EmbeddedLog) -> (Shows, Position) {
     let stored = match log.latest_snapshot(SNAPSHOT_NAME) {
         Ok((stored, skipped)) => {
             for skipped in skipped {
@@ -58,12 +71,8 @@ fn snapshot(log: &EmbeddedLog) -> (HashMap<ShowId, ShowFold>, Position) {
         }
     };
     let Some(stored) = stored else { return (HashMap::new(), 0) };
-    match from_snapshot_bytes::<Vec<([u8; 16], ShowFoldSnapshot)>>(&stored.bytes) {
-        Ok(shows) => {
-            let shows =
-                shows.into_iter().map(|(id, show)| (ShowId::from_bytes(id), ShowFold::from_snapshot(show)));
-            (shows.collect(), stored.position)
-        }
+    match shows_from(&stored.bytes) {
+        Ok(shows) => (shows, stored.position),
         Err(error) => {
             tracing::warn!(%error, "the snapshot does not read back; folding all events");
             (HashMap::new(), 0)
@@ -71,18 +80,32 @@ fn snapshot(log: &EmbeddedLog) -> (HashMap<ShowId, ShowFold>, Position) {
     }
 }
 
-/// Stores a snapshot of shows, each folded at least up to `at`. Blocks on the disk.
+fn shows_from(mut bytes: &[u8]) -> Result<Shows, CodecError> {
+    let mut shows = Shows::new();
+    while let Some((id, show)) = take_snapshot_part::<([u8; 16], ShowFoldSnapshot)>(&mut bytes)? {
+        shows.insert(ShowId::from_bytes(id), ShowFold::from_snapshot(show));
+    }
+    Ok(shows)
+}
+
+/// Stores a snapshot of all shows at the head of the log, and says where that was. Blocks on the disk.
 ///
 /// # Errors
 /// [`StoreSnapshotError`].
-pub(crate) fn store_shows(
-    log: &EmbeddedLog,
-    at: Head,
-    shows: Vec<(ShowId, ShowFoldSnapshot)>,
-) -> Result<(), StoreSnapshotError> {
-    let shows: Vec<_> = shows.into_iter().map(|(id, show)| (id.to_bytes(), show)).collect();
-    let bytes = snapshot_bytes(&shows)?;
-    Ok(log.write_snapshot(SNAPSHOT_NAME, at, &bytes)?)
+pub(crate) fn store_shows(log: &EmbeddedLog) -> Result<Head, StoreSnapshotError> {
+    let head = log.head();
+    let (mut shows, from) = snapshot(log);
+    if from < head.position {
+        fold_up_to(log, &mut shows, from, head.position)?;
+        let mut bytes = AlignedVec::new();
+        for (show_id, show) in shows {
+            if let Some(show) = show.into_snapshot() {
+                push_snapshot_part(&mut bytes, &(show_id.to_bytes(), show))?;
+            }
+        }
+        log.write_snapshot(SNAPSHOT_NAME, head, &bytes)?;
+    }
+    Ok(head)
 }
 
 /// One show, folded from its stream. Blocks on the disk.

@@ -21,7 +21,7 @@ use crate::settlement;
 use crate::show_directory::ShowDirectory;
 use crate::show_fold::FoldError;
 use crate::show_task::{Outcome, ShowHandle, TaskMetrics, TaskPorts};
-use crate::snapshots;
+use crate::snapshots::SnapshotKeeper;
 
 /// What a command service is made of. Shared by all handlers.
 pub struct CommandService {
@@ -45,6 +45,8 @@ pub struct CommandService {
     pub operator_key: OperatorKey,
     /// What can be set.
     pub config: CommandConfig,
+    /// What makes the next start short.
+    pub snapshots: Arc<SnapshotKeeper>,
 }
 
 /// Finds the show of an order for routing; deciding is left to the show. Waits until what was just paid is visible.
@@ -99,6 +101,7 @@ impl CommandService {
         };
         let service = Arc::new(Self {
             shows: ShowDirectory::start(shows, task_ports),
+            snapshots: SnapshotKeeper::start(ports.log.clone(), ports.config.snapshot_events),
             log: ports.log,
             clock: ports.clock,
             vault: ports.vault,
@@ -112,7 +115,6 @@ impl CommandService {
         for (show_id, _) in service.shows.all() {
             settlement::start(&service, show_id);
         }
-        snapshots::start(&service);
         Ok(service)
     }
 

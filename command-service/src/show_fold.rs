@@ -78,14 +78,14 @@ impl ShowFold {
         Ok(())
     }
 
-    /// The stored shape; none before the show exists.
+    /// The stored shape; none before the show exists. Takes the fold, so that large lists move.
     #[must_use]
-    pub fn to_snapshot(&self) -> Option<ShowFoldSnapshot> {
+    pub fn into_snapshot(self) -> Option<ShowFoldSnapshot> {
         Some(ShowFoldSnapshot {
-            state: self.state.to_snapshot()?,
+            state: self.state.into_snapshot()?,
             revision: self.revision,
             position: self.position,
-            idempotency: self.idempotency.to_snapshot(),
+            idempotency: self.idempotency.into_snapshot(),
         })
     }
 

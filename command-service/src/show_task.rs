@@ -23,7 +23,7 @@ use tokio::time::Sleep;
 use crate::environment::{Clock, random};
 use crate::idempotency::{Known, RequestKey};
 use crate::recovery::load_show;
-use crate::show_fold::{ShowFold, ShowFoldSnapshot};
+use crate::show_fold::ShowFold;
 
 /// Commands waiting for one show before more are refused: at 50,000 a second a tenth of a second's work.
 const QUEUE_COMMANDS: usize = 4_096;
@@ -83,7 +83,6 @@ enum Message {
     Decide(Decide),
     Find(RequestKey, oneshot::Sender<Known>),
     Inspect(Box<dyn FnOnce(&ShowState) + Send>),
-    Snapshot(oneshot::Sender<Option<ShowFoldSnapshot>>),
 }
 
 /// The way to a show's task.
@@ -121,13 +120,6 @@ impl ShowHandle {
         let ask = Box::new(move |state: &ShowState| drop(reply.send(question(state))));
         self.sender.send(Message::Inspect(ask)).await.ok()?;
         answer.await.ok()
-    }
-
-    /// The show's folded state for storing; `None` when there is none.
-    pub async fn snapshot(&self) -> Option<ShowFoldSnapshot> {
-        let (reply, answer) = oneshot::channel();
-        self.sender.send(Message::Snapshot(reply)).await.ok()?;
-        answer.await.ok()?
     }
 
     /// Is told when something is to be done at the payment gateway.
@@ -252,7 +244,6 @@ impl ShowTask {
                 Message::Decide(decide) => commands.push(decide),
                 Message::Find(request, reply) => drop(reply.send(self.fold.idempotency.find(&request))),
                 Message::Inspect(question) => question(&self.fold.state),
-                Message::Snapshot(reply) => drop(reply.send(self.fold.to_snapshot())),
             }
         }
         commands

@@ -15,7 +15,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use clap::Args;
 use ticketflow_command_service::{
-    Clock, CommandConfig, CommandPorts, CommandService, HoldTokens, LocateOrder, Secrets, store_now,
+    Clock, CommandConfig, CommandPorts, CommandService, HoldTokens, LocateOrder, Secrets,
 };
 use ticketflow_event_store::{EmbeddedLog, FatalError};
 use ticketflow_http::{OperatorKey, Problem, Server, ServerOptions, Shell, ShellOptions, Shutdown};
@@ -165,7 +165,7 @@ async fn serve(arguments: ServeArguments, metrics: MetricsPage) -> Result<ExitCo
     if drained.cut_off > 0 {
         tracing::warn!(connections = drained.cut_off, "connections were cut off before they had finished");
     }
-    store_now(&service).await;
+    service.snapshots.store_now().await;
     log.close()
         .context("the event log did not close cleanly; it is complete and the next start takes longer")?;
     Ok(ExitCode::SUCCESS)

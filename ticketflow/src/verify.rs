@@ -123,20 +123,20 @@ fn check_meaning(log: &EmbeddedLog, report: &mut Report) -> Result<()> {
         progress.set(batch.last_position(), log.head().position);
     }
     progress.finish();
-    let through_snapshot = load_shows(log).context("folding through the snapshot")?;
+    let mut through_snapshot = load_shows(log).context("folding through the snapshot")?;
     for (show_id, audit) in audits {
         let fold = folds.remove(&show_id).unwrap_or_default();
         report
             .faults
             .extend(audit.finish(&fold.state).iter().map(|violation| format!("show {show_id} {violation}")));
-        let same =
-            through_snapshot.get(&show_id).is_some_and(|other| other.to_snapshot() == fold.to_snapshot());
-        if !same {
+        let models_differ = compare_models(show_id, &fold, &models);
+        let other = through_snapshot.remove(&show_id).and_then(ShowFold::into_snapshot);
+        if other != fold.into_snapshot() {
             report
                 .faults
                 .push(format!("show {show_id}: the snapshot leads to another state than the events"));
         }
-        report.faults.extend(compare_models(show_id, &fold, &models));
+        report.faults.extend(models_differ);
         report.shows += 1;
     }
     Ok(())

@@ -50,7 +50,7 @@ fn every_command_answers_its_repeat_with_the_first_answer_also_after_a_restart()
         }
         if restarts == 1 {
             // The next start goes through a snapshot.
-            service.block_on(ticketflow_command_service::store_now(&service.service));
+            service.block_on(service.service.snapshots.store_now());
         }
         drop(service);
         service = house.open();

@@ -174,8 +174,8 @@ impl Orders {
         self.orders.iter()
     }
 
-    pub(super) fn parts(&self) -> (&[Order], &[Ticket], &[String]) {
-        (&self.orders, &self.tickets, &self.gates)
+    pub(super) fn into_parts(self) -> (Vec<Order>, Vec<Ticket>, Vec<String>) {
+        (self.orders, self.tickets, self.gates)
     }
 
     pub(super) fn from_parts(orders: Vec<Order>, tickets: Vec<Ticket>, gates: Vec<String>) -> Self {

@@ -36,13 +36,13 @@ fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
 }
 
 impl ShowState {
-    /// The state as its stored shape; none before the show exists.
-    pub fn to_snapshot(&self) -> Option<ShowSnapshot> {
-        let show = self.show.as_ref()?;
-        let (orders, tickets, gates) = show.orders.parts();
-        let mut holds: Vec<_> = show.holds.iter().map(|(id, hold)| (*id, hold.clone())).collect();
+    /// The state as its stored shape; none before the show exists. Takes the state, so that large lists move.
+    pub fn into_snapshot(self) -> Option<ShowSnapshot> {
+        let show = self.show?;
+        let (orders, tickets, gates) = show.orders.into_parts();
+        let mut holds: Vec<_> = show.holds.into_iter().collect();
         holds.sort_unstable_by_key(|(id, _)| *id);
-        let mut payments: Vec<_> = show.payments.iter().map(|(id, payment)| (*id, *payment)).collect();
+        let mut payments: Vec<_> = show.payments.into_iter().collect();
         payments.sort_unstable_by_key(|(id, _)| *id);
         Some(ShowSnapshot {
             created: created(&show.info),
@@ -50,13 +50,13 @@ impl ShowState {
             seats: show.seats.iter().map(|seat| (seat.revision, seat.ticket, seat.status)).collect(),
             holds,
             payments,
-            orders: orders.to_vec(),
-            tickets: tickets.to_vec(),
-            gates: gates.to_vec(),
-            to_capture: sorted(show.to_capture.iter().copied()),
-            to_void: sorted(show.to_void.iter().copied()),
-            to_refund: sorted(show.to_refund.iter().map(|(&id, &(order, amount))| (id, order, amount))),
-            seats_of_customer: sorted(show.seats_of_customer.iter().map(|(&id, &count)| (id, count))),
+            orders,
+            tickets,
+            gates,
+            to_capture: sorted(show.to_capture.into_iter()),
+            to_void: sorted(show.to_void.into_iter()),
+            to_refund: sorted(show.to_refund.into_iter().map(|(id, (order, amount))| (id, order, amount))),
+            seats_of_customer: sorted(show.seats_of_customer.into_iter()),
         })
     }
 

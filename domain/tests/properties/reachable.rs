@@ -20,12 +20,12 @@ proptest! {
 fn play(terms: Terms, steps: &[Step]) {
     let mut world = World::new(terms);
     for step in steps {
-        let before = world.state.to_snapshot();
+        let before = world.state.clone().into_snapshot();
         if let Some(done) = world.step(step) {
             let changed = done.decided.as_ref().is_ok_and(|events| !events.is_empty());
             assert_eq!(
                 changed,
-                world.state.to_snapshot() != before,
+                world.state.clone().into_snapshot() != before,
                 "{:?}: {:?}",
                 done.command,
                 done.decided
@@ -86,7 +86,7 @@ fn the_way_to_the_state_leaves_no_trace(world: &World) {
     }
     let read = restored(&world.state);
     for other in [&folded, &read] {
-        assert_eq!(other.to_snapshot(), world.state.to_snapshot());
+        assert_eq!(other.clone().into_snapshot(), world.state.clone().into_snapshot());
         assert_eq!(other.zone_counts(), world.state.zone_counts());
         assert_eq!(other.next_deadline(), world.state.next_deadline());
         let expire = |state| decide(state, &ShowCommand::ExpireHolds, &Context { now: world.now });

@@ -34,9 +34,9 @@ proptest! {
             }
             read_everything(&state);
         }
-        if let Some(snapshot) = state.to_snapshot() {
+        if let Some(snapshot) = state.clone().into_snapshot() {
             let read = super::world::restored(&state);
-            assert_eq!(read.to_snapshot(), Some(snapshot));
+            assert_eq!(read.clone().into_snapshot(), Some(snapshot));
             read_everything(&read);
         }
     }

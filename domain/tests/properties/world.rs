@@ -279,7 +279,7 @@ pub(crate) fn customer(n: Pick) -> CustomerId {
 
 /// The state as it comes back from the bytes of its snapshot.
 pub(crate) fn restored(state: &ShowState) -> ShowState {
-    let snapshot = state.to_snapshot().expect("created");
+    let snapshot = state.clone().into_snapshot().expect("created");
     let bytes = rkyv::to_bytes::<rkyv::rancor::Error>(&snapshot).expect("a snapshot is plain data");
     let read = rkyv::from_bytes::<ShowSnapshot, rkyv::rancor::Error>(&bytes).expect("just written");
     assert_eq!(read, snapshot);

@@ -42,7 +42,7 @@ mod number {
 /// Every event is in its first version so far.
 const VERSION_1: u16 = 1;
 
-/// Why an event cannot be encoded or read.
+/// Why an event, or a part of a snapshot, cannot be encoded or read.
 #[derive(Debug, thiserror::Error)]
 pub enum CodecError {
     /// Written by a later version of the software, or never written by it.
@@ -62,8 +62,14 @@ pub enum CodecError {
         #[source]
         source: ArchiveError,
     },
-    /// The event has no archived form; its lengths exceed 32 bits.
-    #[error("an event cannot be archived")]
+    /// A part of a snapshot is not of the type that is expected there.
+    #[error("a part of the snapshot does not read back")]
+    MalformedSnapshot(#[source] ArchiveError),
+    /// A snapshot ends within a part.
+    #[error("the snapshot ends too early")]
+    TruncatedSnapshot,
+    /// The value has no archived form; its lengths exceed 32 bits.
+    #[error("a value cannot be archived")]
     Unarchivable(#[source] ArchiveError),
 }
 
@@ -143,29 +149,51 @@ pub fn customer_event(record: EventRecord<'_>) -> Result<CustomerEvent, CodecErr
     })
 }
 
-/// A value as the bytes of a snapshot.
+/// Bytes before a part of a snapshot: its length, and zeros so that the part starts at a multiple of 16.
+const PART_HEADER_BYTES: usize = 16;
+
+/// Adds a value to the bytes of a snapshot, as a part of its own: whoever writes many need not hold all of them at once.
 ///
 /// # Errors
-/// [`CodecError::Unarchivable`].
-pub fn snapshot_bytes<T>(value: &T) -> Result<AlignedVec<16>, CodecError>
+/// [`CodecError::Unarchivable`]; then the part is not added.
+pub fn push_snapshot_part<T>(bytes: &mut AlignedVec<16>, value: &T) -> Result<(), CodecError>
 where
-    T: for<'a> Serialize<HighSerializer<AlignedVec<16>, ArenaHandle<'a>, ArchiveError>>,
+    T: for<'a, 'b> Serialize<HighSerializer<&'b mut AlignedVec<16>, ArenaHandle<'a>, ArchiveError>>,
 {
-    rkyv::api::high::to_bytes_in(value, AlignedVec::new()).map_err(CodecError::Unarchivable)
+    let start = bytes.len();
+    bytes.resize(start + PART_HEADER_BYTES, 0);
+    if let Err(error) = rkyv::api::high::to_bytes_in(value, &mut *bytes) {
+        bytes.resize(start, 0);
+        return Err(CodecError::Unarchivable(error));
+    }
+    let length = (bytes.len() - start - PART_HEADER_BYTES) as u64;
+    bytes[start..start + 8].copy_from_slice(&length.to_le_bytes());
+    bytes.resize(bytes.len().next_multiple_of(PART_HEADER_BYTES), 0);
+    Ok(())
 }
 
-/// A value from the bytes of a snapshot, checked.
+/// Takes the next part from the bytes of a snapshot, checked; `None` at their end.
 ///
 /// # Errors
-/// [`CodecError::Malformed`] with type number 0: another version of the software wrote it, or it is damaged.
-pub fn from_snapshot_bytes<T>(bytes: &[u8]) -> Result<T, CodecError>
+/// [`CodecError::MalformedSnapshot`]: another version of the software wrote it, or it is damaged.
+pub fn take_snapshot_part<T>(bytes: &mut &[u8]) -> Result<Option<T>, CodecError>
 where
     T: Archive,
     T::Archived:
         for<'a> CheckBytes<HighValidator<'a, ArchiveError>> + Deserialize<T, HighDeserializer<ArchiveError>>,
 {
-    rkyv::from_bytes::<T, ArchiveError>(bytes)
-        .map_err(|source| CodecError::Malformed { event_type: 0, source })
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    let (header, rest) = bytes.split_at_checked(PART_HEADER_BYTES).ok_or(CodecError::TruncatedSnapshot)?;
+    let length = u64::from_le_bytes(header[..8].try_into().expect("8 of 16 bytes"));
+    let padded =
+        usize::try_from(length).ok().and_then(|length| length.checked_next_multiple_of(PART_HEADER_BYTES));
+    let (part, rest) =
+        padded.and_then(|padded| rest.split_at_checked(padded)).ok_or(CodecError::TruncatedSnapshot)?;
+    *bytes = rest;
+    let value = rkyv::from_bytes::<T, ArchiveError>(&part[..length as usize]);
+    value.map(Some).map_err(CodecError::MalformedSnapshot)
 }
 
 fn push<T>(events: &mut EncodedEvents, event_type: u16, event: &T) -> Result<(), CodecError>

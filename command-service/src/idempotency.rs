@@ -1,15 +1,14 @@
 //! Which commands were carried out lately, by their idempotency key: where in the log their answer is.
 //!
-//! Only successes are remembered; a refusal is decided afresh. Bounded in time and in count. 36 bytes a record and 5 to 9
+//! Only successes are remembered; a refusal is decided afresh. Bounded in time and in count. 36 bytes a record and 5 to 12
 //! for its index; the answer itself is read back from the log, so that it is the first one again.
 
-use std::collections::VecDeque;
-
-use hashbrown::{HashMap, HashTable};
+use hashbrown::HashMap;
 use sha2::{Digest, Sha256};
 use ticketflow_domain::show::ShowEvent;
 use ticketflow_domain::{OrderId, Timestamp};
 use ticketflow_event_store::Position;
+use ticketflow_row_table::{RowIndex, Rows};
 
 /// How long an answer is remembered: longer than any client retries.
 const MEMORY_SECONDS: u32 = 24 * 60 * 60;
@@ -76,10 +75,10 @@ impl Record {
 /// The memory of one show.
 #[derive(Debug, Default, Clone)]
 pub struct IdempotencyTable {
-    records: VecDeque<Record>,
-    /// Sequence number of the first record; the index holds sequence numbers modulo 2^32.
-    first: u32,
-    by_key: HashTable<u32>,
+    records: Rows<Record>,
+    /// Number of the oldest record that is remembered.
+    oldest: u32,
+    by_key: RowIndex,
     /// Payments under way: the key is remembered only once the order is paid.
     paying: HashMap<OrderId, RequestKey>,
 }
@@ -103,8 +102,8 @@ impl IdempotencyTable {
     }
 
     fn record(&self, key: &[u8; 16]) -> Option<&Record> {
-        let at = |sequence: u32| &self.records[sequence.wrapping_sub(self.first) as usize];
-        self.by_key.find(hash(key), |&sequence| at(sequence).key == *key).map(|&sequence| at(sequence))
+        let row = self.by_key.find(hash(key), |row| self.records[row].key == *key)?;
+        self.records.get(row)
     }
 
     /// Remembers a command by its first event. A started payment is remembered when it has become an order.
@@ -148,30 +147,30 @@ impl IdempotencyTable {
         if self.record(&request.key).is_some() {
             return;
         }
-        let sequence = self.first.wrapping_add(self.records.len() as u32);
-        self.records.push_back(Record {
+        let row = self.records.push(Record {
             key: request.key,
             fingerprint: request.fingerprint,
             position: [position as u32, (position >> 32) as u32],
             at_seconds,
         });
-        let (records, first) = (&self.records, self.first);
-        self.by_key.insert_unique(hash(&request.key), sequence, |&other| {
-            hash(&records[other.wrapping_sub(first) as usize].key)
-        });
+        let records = &self.records;
+        self.by_key.insert(hash(&request.key), row, |other| hash(&records[other].key));
     }
 
     /// Drops what is too old, or too much.
     fn forget(&mut self, now_seconds: u32) {
         let due = |record: &Record| record.at_seconds.saturating_add(MEMORY_SECONDS) <= now_seconds;
-        while self.records.len() >= MAX_RECORDS || self.records.front().is_some_and(due) {
-            let Some(record) = self.records.pop_front() else { return };
-            let first = self.first;
-            if let Ok(entry) = self.by_key.find_entry(hash(&record.key), |&sequence| sequence == first) {
-                entry.remove();
-            }
-            self.first = self.first.wrapping_add(1);
+        while let Some(oldest) = self.records.get(self.oldest)
+            && (self.len() >= MAX_RECORDS || due(oldest))
+        {
+            self.by_key.remove(hash(&oldest.key), self.oldest);
+            self.oldest = self.oldest.wrapping_add(1);
+            self.records.forget_before(self.oldest);
         }
+    }
+
+    fn remembered(&self) -> impl Iterator<Item = &Record> {
+        (0..self.len() as u32).map(|number| &self.records[self.oldest.wrapping_add(number)])
     }
 
     /// The stored shape: remembered records, and payments under way.
@@ -181,7 +180,7 @@ impl IdempotencyTable {
         let mut paying: Vec<_> =
             self.paying.iter().map(|(id, key)| (*id, key.key, key.fingerprint)).collect();
         paying.sort_unstable();
-        IdempotencySnapshot { records: self.records.iter().map(record).collect(), paying }
+        IdempotencySnapshot { records: self.remembered().map(record).collect(), paying }
     }
 
     /// The memory from its stored shape.
@@ -200,13 +199,13 @@ impl IdempotencyTable {
     /// Records remembered now.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.records.len()
+        self.records.next_number().wrapping_sub(self.oldest) as usize
     }
 
     /// Whether nothing is remembered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
+        self.len() == 0
     }
 }
 

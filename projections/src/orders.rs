@@ -1,14 +1,14 @@
 //! Paid orders by id, for the order page: compact rows, the text is made when asked for.
 //!
-//! 64 bytes an order, 32 a ticket, 4 a seat, 5 to 9 for the index.
+//! 64 bytes an order, 32 a ticket, 4 a seat, 5 to 12 for the index.
 
 use std::collections::HashMap;
 
-use hashbrown::HashTable;
 use ticketflow_domain::plan::SeatIndex;
 use ticketflow_domain::show::{OrderPaid, ShowEvent, TicketStatus};
 use ticketflow_domain::{OrderId, ShowId, TicketId, Timestamp};
 use ticketflow_event_store::Position;
+use ticketflow_row_table::{RowIndex, Rows, hash_of_random_id};
 
 /// No ticket.
 const NONE: u32 = u32::MAX;
@@ -16,9 +16,9 @@ const NONE: u32 = u32::MAX;
 /// All paid orders.
 #[derive(Default)]
 pub(crate) struct Orders {
-    rows: Vec<Row>,
-    tickets: Vec<TicketRow>,
-    by_id: HashTable<u32>,
+    rows: Rows<Row>,
+    tickets: Rows<TicketRow>,
+    by_id: RowIndex,
     shows: Vec<ShowOrders>,
     show_index: HashMap<ShowId, u32>,
 }
@@ -79,11 +79,8 @@ pub struct TicketView {
     pub status: TicketStatus,
 }
 
-/// Ids end in random bits, so those serve as their hash.
-fn id_hash(id: OrderId) -> u64 {
-    let bytes = id.to_bytes();
-    let random = u64::from_le_bytes(bytes[8..].try_into().expect("eight of sixteen bytes"));
-    random.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+fn hash(id: OrderId) -> u64 {
+    hash_of_random_id(&id.to_bytes())
 }
 
 impl Orders {
@@ -95,7 +92,7 @@ impl Orders {
     /// An order.
     pub(crate) fn get(&self, id: OrderId) -> Option<OrderView> {
         let row = &self.rows[self.row(id)?];
-        let tickets = &self.tickets[row.first_ticket as usize..][..row.tickets as usize];
+        let tickets = self.tickets.run(row.first_ticket, row.tickets as usize);
         let ticket = |ticket: &TicketRow| TicketView {
             id: ticket.id,
             seat: ticket.seat,
@@ -112,8 +109,8 @@ impl Orders {
         })
     }
 
-    fn row(&self, id: OrderId) -> Option<usize> {
-        self.by_id.find(id_hash(id), |&row| self.rows[row as usize].id == id).map(|&row| row as usize)
+    fn row(&self, id: OrderId) -> Option<u32> {
+        self.by_id.find(hash(id), |row| self.rows[row].id == id)
     }
 
     /// Folds an event of a show.
@@ -125,18 +122,18 @@ impl Orders {
                 let row = &mut self.rows[row];
                 row.refunded += event.amount;
                 row.position = position;
-                let range = row.first_ticket as usize..(row.first_ticket + row.tickets) as usize;
+                let tickets = self.tickets.run_mut(row.first_ticket, row.tickets as usize);
                 let given_back = |ticket: &&mut TicketRow| event.tickets.contains(&ticket.id);
-                for ticket in self.tickets[range].iter_mut().filter(given_back) {
+                for ticket in tickets.iter_mut().filter(given_back) {
                     ticket.status = TicketStatus::Refunded;
                 }
             }
             ShowEvent::TicketCheckedIn(event) => {
                 let show = self.show_index.get(&show_id).map(|&show| &self.shows[show as usize]);
                 let ticket = show.and_then(|show| show.ticket_of_seat.get(event.seat.seat.as_usize()));
-                if let Some(ticket) = ticket.and_then(|&ticket| self.tickets.get_mut(ticket as usize)) {
+                if let Some(ticket) = ticket.and_then(|&ticket| self.tickets.get_mut(ticket)) {
                     ticket.status = TicketStatus::Used;
-                    self.rows[ticket.order as usize].position = position;
+                    self.rows[ticket.order].position = position;
                 }
             }
             _ => {}
@@ -149,16 +146,18 @@ impl Orders {
             shows.push(ShowOrders { show_id, ticket_of_seat: Vec::new() });
             shows.len() as u32 - 1
         });
-        let (row, first_ticket) = (self.rows.len() as u32, self.tickets.len() as u32);
-        for ((&id, seat), ticket) in event.tickets.iter().zip(&event.seats).zip(first_ticket..) {
-            self.tickets.push(TicketRow {
-                id,
-                seat: seat.seat,
-                generation: seat.revision,
-                order: row,
-                status: TicketStatus::Paid,
-            });
-            let of_seat = &mut self.shows[show as usize].ticket_of_seat;
+        let row = self.rows.next_number();
+        let tickets = event.tickets.iter().zip(&event.seats).map(|(&id, seat)| TicketRow {
+            id,
+            seat: seat.seat,
+            generation: seat.revision,
+            order: row,
+            status: TicketStatus::Paid,
+        });
+        let count = tickets.len() as u32;
+        let first_ticket = self.tickets.push_run(tickets);
+        let of_seat = &mut self.shows[show as usize].ticket_of_seat;
+        for (seat, ticket) in event.seats.iter().zip(first_ticket..first_ticket + count) {
             if of_seat.len() <= seat.seat.as_usize() {
                 of_seat.resize(seat.seat.as_usize() + 1, NONE);
             }
@@ -172,9 +171,9 @@ impl Orders {
             position,
             show,
             first_ticket,
-            tickets: self.tickets.len() as u32 - first_ticket,
+            tickets: count,
         });
         let rows = &self.rows;
-        self.by_id.insert_unique(id_hash(event.order_id), row, |&other| id_hash(rows[other as usize].id));
+        self.by_id.insert(hash(event.order_id), row, |other| hash(rows[other].id));
     }
 }

@@ -1,6 +1,11 @@
 //! A plan with what is derived from it once: seat names and back, zones, rows, positions, distances.
 //!
-//! Shared by reference between the deciding state and the read models; holds about 12 bytes a seat.
+//! Holds 12 bytes a seat beside the plan. Shared by everything in the process that has the same plan: the deciding state,
+//! the read models, and every other show of a season in the same venue.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use hashbrown::HashMap;
 
@@ -90,7 +95,30 @@ impl std::fmt::Display for SeatPlace<'_> {
 }
 
 impl Seating {
-    /// Derives the tables. The plan was checked when its show was created.
+    /// The tables of a plan, shared with whoever has the same plan and keeps it. The plan was checked when its show was
+    /// created.
+    pub fn shared(plan: &Plan) -> Arc<Self> {
+        /// What is in use, by the hash of the plan; few have the same hash and another plan.
+        static IN_USE: Mutex<BTreeMap<u64, Vec<Weak<Seating>>>> = Mutex::new(BTreeMap::new());
+        let mut hasher = DefaultHasher::new();
+        plan.hash(&mut hasher);
+        let hash = hasher.finish();
+        let mut in_use = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
+        let same_hash = in_use.entry(hash).or_default();
+        let found = same_hash.iter().filter_map(Weak::upgrade).find(|seating| seating.plan == *plan);
+        if let Some(seating) = found {
+            return seating;
+        }
+        let seating = Arc::new(Self::new(plan.clone()));
+        same_hash.push(Arc::downgrade(&seating));
+        in_use.retain(|_, seatings| {
+            seatings.retain(|seating| seating.strong_count() > 0);
+            !seatings.is_empty()
+        });
+        seating
+    }
+
+    /// Derives the tables.
     pub fn new(plan: Plan) -> Self {
         let positions = seat_positions(&plan);
         let mut seating = Self {
@@ -294,6 +322,19 @@ mod tests {
         ]}))
         .unwrap();
         Seating::new(spec.check(Currency::CLP).unwrap())
+    }
+
+    #[test]
+    fn equal_plans_share_their_tables_as_long_as_anyone_has_them() {
+        let (plan, mut other) = (seating().plan, seating().plan);
+        other.zones[0].price += 1;
+        let first = Seating::shared(&plan);
+        assert!(Arc::ptr_eq(&first, &Seating::shared(&plan.clone())));
+        assert!(!Arc::ptr_eq(&first, &Seating::shared(&other)));
+        let forgotten = Arc::downgrade(&first);
+        drop(first);
+        assert!(forgotten.upgrade().is_none(), "the memory of what is in use keeps nothing in use");
+        assert_eq!(Seating::shared(&plan).plan, plan);
     }
 
     #[test]

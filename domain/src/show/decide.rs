@@ -249,9 +249,8 @@ fn release_hold(show: &Show, hold_id: HoldId) -> Result<Vec<ShowEvent>, Rejectio
 }
 
 fn expire_holds(show: &Show, now: Timestamp) -> Vec<ShowEvent> {
-    let due = show.deadlines.iter().take_while(|(ends_at, _)| *ends_at <= now).take(MAX_EXPIRIES_PER_COMMAND);
-    let ends = due.filter_map(|(_, hold_id)| Some((*hold_id, show.holds.get(hold_id)?)));
-    ends.flat_map(|(hold_id, hold)| match hold.paying {
+    let due = show.due(now).take(MAX_EXPIRIES_PER_COMMAND);
+    due.flat_map(|(hold_id, hold)| match hold.paying {
         None => vec![ShowEvent::HoldExpired(HoldExpired { hold_id, seats: freed(show, hold) })],
         Some(order_id) => fail_payment(show, order_id, PaymentFailure::Abandoned, true),
     })

@@ -6,6 +6,7 @@
 pub mod audit;
 mod best_available;
 mod commands;
+mod deadlines;
 mod decide;
 mod events;
 mod orders;

@@ -1,8 +1,8 @@
 //! Paid orders and their tickets, kept compact: a show may sell hundreds of thousands.
 //!
-//! 64 bytes an order, 40 a ticket, 5 to 9 for the index by order id. Tickets of an order are neighbours.
+//! 64 bytes an order, 40 a ticket, 5 to 12 for the index by order id. Tickets of an order are neighbours.
 
-use hashbrown::HashTable;
+use ticketflow_row_table::{RowIndex, Rows, hash_of_random_id};
 
 use crate::ids::{CustomerId, OrderId, TicketId};
 use crate::plan::SeatIndex;
@@ -42,13 +42,13 @@ pub struct Ticket {
     pub id: TicketId,
     /// First scan; zero until then.
     pub(super) used_at: i64,
-    /// Index of its order.
+    /// Number of its order.
     pub(super) order: u32,
     /// Its seat.
     pub seat: SeatIndex,
     /// The seat's revision when it was sold.
     pub generation: u32,
-    /// Index of the gate of the first scan.
+    /// Number of the gate of the first scan.
     pub(super) gate: u16,
     /// What it is to its owner.
     pub status: TicketStatus,
@@ -79,74 +79,75 @@ pub type OrderTickets<'a> = &'a [Ticket];
 /// All orders of a show.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Orders {
-    orders: Vec<Order>,
-    tickets: Vec<Ticket>,
-    by_id: HashTable<u32>,
+    orders: Rows<Order>,
+    tickets: Rows<Ticket>,
+    by_id: RowIndex,
     gates: Vec<String>,
 }
 
-/// Ids end in random bits, so those serve as their hash.
-fn id_hash(id: OrderId) -> u64 {
-    let bytes = id.to_bytes();
-    let random = u64::from_le_bytes(bytes[8..].try_into().expect("eight of sixteen bytes"));
-    random.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+fn hash(id: OrderId) -> u64 {
+    hash_of_random_id(&id.to_bytes())
 }
 
 impl Orders {
+    /// Adds an order with its tickets and gives the number of the first ticket.
     pub(super) fn insert(
         &mut self,
         mut order: Order,
-        tickets: impl Iterator<Item = (TicketId, SeatIndex, u32)>,
+        tickets: impl ExactSizeIterator<Item = (TicketId, SeatIndex, u32)>,
     ) -> u32 {
-        let (index, first) = (self.orders.len() as u32, self.tickets.len() as u32);
-        self.tickets.extend(tickets.map(|(id, seat, generation)| Ticket {
+        let row = self.orders.next_number();
+        order.ticket_count = tickets.len() as u16;
+        order.first_ticket = self.tickets.push_run(tickets.map(|(id, seat, generation)| Ticket {
             id,
             used_at: 0,
-            order: index,
+            order: row,
             seat,
             generation,
             gate: 0,
             status: TicketStatus::Paid,
         }));
-        order.first_ticket = first;
-        order.ticket_count = (self.tickets.len() as u32 - first) as u16;
-        self.orders.push(order);
-        let orders = &self.orders;
-        self.by_id.insert_unique(id_hash(order.id), index, |&other| id_hash(orders[other as usize].id));
-        first
+        self.add(order);
+        order.first_ticket
     }
 
-    fn index_of(&self, id: OrderId) -> Option<usize> {
-        let found = self.by_id.find(id_hash(id), |&index| self.orders[index as usize].id == id);
-        found.map(|&index| index as usize)
+    fn add(&mut self, order: Order) {
+        let row = self.orders.push(order);
+        let orders = &self.orders;
+        self.by_id.insert(hash(order.id), row, |other| hash(orders[other].id));
+    }
+
+    fn row(&self, id: OrderId) -> Option<u32> {
+        self.by_id.find(hash(id), |row| self.orders[row].id == id)
     }
 
     pub(super) fn get(&self, id: OrderId) -> Option<&Order> {
-        self.index_of(id).map(|index| &self.orders[index])
+        self.orders.get(self.row(id)?)
     }
 
     pub(super) fn get_mut(&mut self, id: OrderId) -> Option<&mut Order> {
-        self.index_of(id).map(|index| &mut self.orders[index])
+        let row = self.row(id)?;
+        self.orders.get_mut(row)
     }
 
     pub(super) fn tickets_of(&self, order: &Order) -> OrderTickets<'_> {
-        &self.tickets[order.first_ticket as usize..][..usize::from(order.ticket_count)]
+        self.tickets.run(order.first_ticket, order.ticket_count.into())
     }
 
-    pub(super) fn ticket(&self, index: u32) -> Option<&Ticket> {
-        self.tickets.get(index as usize)
+    pub(super) fn ticket(&self, number: u32) -> Option<&Ticket> {
+        self.tickets.get(number)
     }
 
     pub(super) fn ticket_of_order_mut(&mut self, order: OrderId, ticket: TicketId) -> Option<&mut Ticket> {
-        let order = &self.orders[self.index_of(order)?];
-        let tickets = &mut self.tickets[order.first_ticket as usize..][..usize::from(order.ticket_count)];
-        tickets.iter_mut().find(|candidate| candidate.id == ticket)
+        let order = self.get(order)?;
+        let (first, count) = (order.first_ticket, order.ticket_count.into());
+        self.tickets.run_mut(first, count).iter_mut().find(|candidate| candidate.id == ticket)
     }
 
-    /// Marks a ticket used. Total: an index out of range is passed over.
-    pub(super) fn check_in(&mut self, index: u32, gate: &str, at: Timestamp) {
+    /// Marks a ticket used. Total: a number out of range is passed over.
+    pub(super) fn check_in(&mut self, number: u32, gate: &str, at: Timestamp) {
         let gate = self.intern_gate(gate);
-        if let Some(ticket) = self.tickets.get_mut(index as usize) {
+        if let Some(ticket) = self.tickets.get_mut(number) {
             (ticket.status, ticket.used_at, ticket.gate) = (TicketStatus::Used, at.as_millis(), gate);
         }
     }
@@ -170,21 +171,25 @@ impl Orders {
         u16::try_from(index).unwrap_or(u16::MAX)
     }
 
-    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &Order> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Order> {
         self.orders.iter()
     }
 
+    /// Orders, tickets and gates, in the order in which they came.
     pub(super) fn into_parts(self) -> (Vec<Order>, Vec<Ticket>, Vec<String>) {
-        (self.orders, self.tickets, self.gates)
+        (self.orders.into_iter().collect(), self.tickets.into_iter().collect(), self.gates)
     }
 
+    /// From what [`Orders::into_parts`] gave. Adding the same tickets in the same order gives them the same numbers.
     pub(super) fn from_parts(orders: Vec<Order>, tickets: Vec<Ticket>, gates: Vec<String>) -> Self {
-        let mut by_id = HashTable::with_capacity(orders.len());
-        for (index, order) in orders.iter().enumerate() {
-            by_id.insert_unique(id_hash(order.id), index as u32, |&other: &u32| {
-                id_hash(orders[other as usize].id)
-            });
+        let mut restored = Self { gates, ..Self::default() };
+        let mut tickets = tickets.as_slice();
+        for order in orders {
+            let (own, others) = tickets.split_at(usize::from(order.ticket_count).min(tickets.len()));
+            restored.tickets.push_run(own.iter().copied());
+            restored.add(order);
+            tickets = others;
         }
-        Self { orders, tickets, by_id, gates }
+        restored
     }
 }

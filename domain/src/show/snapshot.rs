@@ -71,11 +71,10 @@ impl ShowState {
         show.sales = snapshot.sales;
         show.payments = snapshot.payments.into_iter().collect();
         show.holds = snapshot.holds.into_iter().collect();
-        let ends = show.holds.iter().map(|(id, hold)| {
-            let payment = hold.paying.and_then(|order_id| show.payments.get(&order_id));
-            (payment.map_or(hold.expires_at, |payment| payment.give_up_at), *id)
-        });
-        show.deadlines = ends.collect();
+        let unpaid = show.holds.iter().filter(|(_, hold)| hold.paying.is_none());
+        show.deadlines = unpaid.map(|(id, hold)| (hold.expires_at, *id)).collect();
+        show.payment_caps =
+            show.payments.values().map(|payment| (payment.give_up_at, payment.hold_id)).collect();
         show.orders = Orders::from_parts(snapshot.orders, snapshot.tickets, snapshot.gates);
         show.to_capture = snapshot.to_capture.into_iter().collect();
         show.to_void = snapshot.to_void.into_iter().collect();

@@ -2,11 +2,11 @@
 //!
 //! `evolve` is total: an event that was once accepted folds for ever, so nothing here can fail or panic.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 
+use super::deadlines::{Deadline, Deadlines};
 use super::events::*;
 use super::orders::{Order, OrderTickets, Orders, Ticket, TicketStatus};
 pub use super::seats::ZoneCounts;
@@ -54,7 +54,7 @@ impl ShowInfo {
             max_seats_per_customer: event.max_seats_per_customer,
             hold_seconds: event.hold_seconds,
             created_at: event.created_at,
-            seating: Arc::new(Seating::new(event.plan.clone())),
+            seating: Seating::shared(&event.plan),
         }
     }
 }
@@ -151,8 +151,10 @@ pub(super) struct Show {
     pub(super) sales: SalesStatus,
     pub(super) seats: Seats,
     pub(super) holds: HashMap<HoldId, Hold>,
-    /// Live holds by the time at which they end: the deadline, or the cap of the payment under way.
-    pub(super) deadlines: BTreeSet<(Timestamp, HoldId)>,
+    /// When holds run out of which no payment is under way.
+    pub(super) deadlines: Deadlines,
+    /// When holds run out of which a payment is under way: its cap.
+    pub(super) payment_caps: Deadlines,
     pub(super) payments: HashMap<OrderId, PendingPayment>,
     pub(super) orders: Orders,
     pub(super) to_capture: HashSet<OrderId>,
@@ -217,7 +219,8 @@ impl ShowState {
 
     /// When the next hold or payment runs out.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.show.as_ref()?.deadlines.first().map(|(at, _)| *at)
+        let show = self.show.as_ref()?;
+        [show.deadlines.first(), show.payment_caps.first()].into_iter().flatten().min()
     }
 
     /// A payment under way.
@@ -273,7 +276,32 @@ impl ShowState {
     }
 }
 
+/// Whether a hold of which no payment is under way runs out then.
+fn ends_hold(holds: &HashMap<HoldId, Hold>, (at, hold_id): &Deadline) -> bool {
+    holds.get(hold_id).is_some_and(|hold| hold.paying.is_none() && hold.expires_at == *at)
+}
+
+/// Whether a payment under way is given up then.
+fn caps_payment(
+    holds: &HashMap<HoldId, Hold>,
+    payments: &HashMap<OrderId, PendingPayment>,
+    (at, hold_id): &Deadline,
+) -> bool {
+    let order_id = holds.get(hold_id).and_then(|hold| hold.paying);
+    order_id.and_then(|order_id| payments.get(&order_id)).is_some_and(|payment| payment.give_up_at == *at)
+}
+
 impl Show {
+    /// Holds that run out by that time, those without a payment first, each group in order of time.
+    pub(super) fn due(&self, now: Timestamp) -> impl Iterator<Item = (HoldId, &Hold)> {
+        let by_now = move |deadline: &&Deadline| deadline.0 <= now;
+        let unpaid =
+            self.deadlines.iter().take_while(by_now).filter(|deadline| ends_hold(&self.holds, deadline));
+        let paying = self.payment_caps.iter().take_while(by_now);
+        let paying = paying.filter(|cap| caps_payment(&self.holds, &self.payments, cap));
+        unpaid.chain(paying).filter_map(|(_, hold_id)| Some((*hold_id, self.holds.get(hold_id)?)))
+    }
+
     fn new(event: &ShowCreated) -> Self {
         let info = Arc::new(ShowInfo::new(event));
         Self::with_seats(Seats::new(info.seating.clone()), info)
@@ -285,7 +313,8 @@ impl Show {
             sales: SalesStatus::Scheduled,
             seats,
             holds: HashMap::new(),
-            deadlines: BTreeSet::new(),
+            deadlines: Deadlines::default(),
+            payment_caps: Deadlines::default(),
             payments: HashMap::new(),
             orders: Orders::default(),
             to_capture: HashSet::new(),
@@ -337,7 +366,7 @@ impl Show {
         if let Some(customer) = event.customer_id {
             self.count(customer, event.seats.len() as i64);
         }
-        self.deadlines.insert((event.expires_at, event.hold_id));
+        self.deadlines.add((event.expires_at, event.hold_id));
         let hold = Hold {
             customer_id: event.customer_id,
             seats: event.seats.iter().map(|seat| seat.seat).collect(),
@@ -359,16 +388,18 @@ impl Show {
 
     fn end_hold(&mut self, hold_id: HoldId) -> Option<Hold> {
         let hold = self.holds.remove(&hold_id)?;
-        let payment = hold.paying.and_then(|order_id| self.payments.remove(&order_id));
-        let ends_at = payment.map_or(hold.expires_at, |payment| payment.give_up_at);
-        self.deadlines.remove(&(ends_at, hold_id));
+        match hold.paying {
+            Some(order_id) => {
+                self.payments.remove(&order_id);
+                self.payment_caps.one_ended(|cap| caps_payment(&self.holds, &self.payments, cap));
+            }
+            None => self.deadlines.one_ended(|deadline| ends_hold(&self.holds, deadline)),
+        }
         Some(hold)
     }
 
     fn payment_started(&mut self, event: &PaymentStarted) {
         let Some(hold) = self.holds.get_mut(&event.hold_id) else { return };
-        self.deadlines.remove(&(hold.expires_at, event.hold_id));
-        self.deadlines.insert((event.give_up_at, event.hold_id));
         let (seats, before) = (hold.seats.len() as i64, hold.customer_id.replace(event.customer_id));
         hold.paying = Some(event.order_id);
         if before != Some(event.customer_id) {
@@ -385,6 +416,8 @@ impl Show {
             give_up_at: event.give_up_at,
         };
         self.payments.insert(event.order_id, payment);
+        self.deadlines.one_ended(|deadline| ends_hold(&self.holds, deadline));
+        self.payment_caps.add((event.give_up_at, event.hold_id));
     }
 
     fn paid(&mut self, event: &OrderPaid) {

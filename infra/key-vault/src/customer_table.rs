@@ -1,21 +1,14 @@
 //! The customers in memory: by lookup and by id, in at most 100 bytes each.
 //!
-//! Entries live in fixed-size chunks that never move, so that growing leaves no copies of keys behind; the two hash
-//! indexes hold 4-byte entry numbers in shards, so that growth pauses nobody. A destroyed customer keeps its id, with
-//! lookup and key wiped. What is in the file is the writer's business.
+//! Rows never move, so that growing leaves no copies of keys behind. A destroyed customer keeps its id, with lookup and key
+//! wiped. What is in the file is the writer's business.
 
-use std::hash::BuildHasher;
-
-use hashbrown::{DefaultHashBuilder, HashTable};
+use ticketflow_row_table::{RowIndex, Rows, hash_of_random_id};
 use zeroize::Zeroize;
 
 use crate::data_key::{CustomerId, DataKey, KEY_BYTES};
 use crate::lookup::{LOOKUP_BYTES, RutLookup};
 
-/// Entries per chunk: large enough that the list of chunks stays short, small enough to waste little.
-const CHUNK_ENTRIES: usize = 1024;
-/// Shards of an index: growing one of a million customers touches 16,000 entries, well under a millisecond.
-const SHARDS: usize = 64;
 /// The slot of a destroyed customer, which has no use for one.
 const NO_SLOT: u32 = u32::MAX;
 
@@ -51,43 +44,31 @@ pub(crate) enum Taken {
 
 /// The table.
 pub(crate) struct CustomerTable {
-    chunks: Vec<Vec<Entry>>,
-    by_id: Vec<HashTable<u32>>,
-    by_lookup: Vec<HashTable<u32>>,
-    hash_builder: DefaultHashBuilder,
-    length: u32,
+    entries: Rows<Entry>,
+    by_id: RowIndex,
+    by_lookup: RowIndex,
 }
 
 impl CustomerTable {
     pub(crate) fn new() -> Self {
-        let shards = || (0..SHARDS).map(|_| HashTable::new()).collect();
-        Self {
-            chunks: Vec::new(),
-            by_id: shards(),
-            by_lookup: shards(),
-            hash_builder: DefaultHashBuilder::default(),
-            length: 0,
-        }
+        let (by_id, by_lookup) = (RowIndex::new(), RowIndex::new());
+        Self { entries: Rows::in_whole_chunks(), by_id, by_lookup }
     }
 
     /// The live customer filed under a lookup.
     pub(crate) fn find(&self, lookup: RutLookup) -> Option<(CustomerId, DataKey)> {
-        let hash = hash_lookup(&lookup.0);
-        let number = self.by_lookup[shard_of(hash)]
-            .find(hash, |&number| self.entry(number).lookup == lookup.0)
-            .copied()?;
-        let entry = self.entry(number);
+        let entry = &self.entries[self.number_filed_under(lookup)?];
         Some((entry.id, DataKey::from_bytes(&entry.key)))
     }
 
     /// The key of a live customer.
     pub(crate) fn key(&self, id: &CustomerId) -> Option<DataKey> {
-        let entry = self.entry(self.number_of(id)?);
+        let entry = &self.entries[self.number_of(id)?];
         (entry.slot != NO_SLOT).then(|| DataKey::from_bytes(&entry.key))
     }
 
     pub(crate) fn standing(&self, id: &CustomerId) -> Standing {
-        match self.number_of(id).map(|number| self.entry(number).slot) {
+        match self.number_of(id).map(|number| self.entries[number].slot) {
             None => Standing::Unknown,
             Some(NO_SLOT) => Standing::Destroyed,
             Some(slot) => Standing::Live { slot },
@@ -96,7 +77,7 @@ impl CustomerTable {
 
     /// Number of ids, destroyed ones included.
     pub(crate) fn len(&self) -> u32 {
-        self.length
+        self.entries.next_number()
     }
 
     pub(crate) fn insert(
@@ -107,15 +88,13 @@ impl CustomerTable {
         slot: u64,
     ) -> Result<(), Taken> {
         let slot = u32::try_from(slot).ok().filter(|&slot| slot != NO_SLOT).ok_or(Taken::Full)?;
-        let hash = hash_lookup(&lookup.0);
-        let (shard, chunks) = (&mut self.by_lookup[shard_of(hash)], &self.chunks);
-        if shard.find(hash, |&number| entry_of(chunks, number).lookup == lookup.0).is_some() {
+        if self.number_filed_under(lookup).is_some() {
             return Err(Taken::Lookup);
         }
         let number = self.add(id, lookup.0, key.bytes(), slot)?;
-        let chunks = &self.chunks;
-        self.by_lookup[shard_of(hash)]
-            .insert_unique(hash, number, |&number| hash_lookup(&entry_of(chunks, number).lookup));
+        let entries = &self.entries;
+        let hash = |number: u32| hash_lookup(&entries[number].lookup);
+        self.by_lookup.insert(hash(number), number, hash);
         Ok(())
     }
 
@@ -127,11 +106,8 @@ impl CustomerTable {
     /// Wipes lookup and key of a live customer; the id stays taken.
     pub(crate) fn destroy(&mut self, id: &CustomerId) {
         let Some(number) = self.number_of(id) else { return };
-        let hash = hash_lookup(&self.entry(number).lookup);
-        if let Ok(indexed) = self.by_lookup[shard_of(hash)].find_entry(hash, |&other| other == number) {
-            indexed.remove();
-        }
-        let entry = &mut self.chunks[number as usize / CHUNK_ENTRIES][number as usize % CHUNK_ENTRIES];
+        let entry = &mut self.entries[number];
+        self.by_lookup.remove(hash_lookup(&entry.lookup), number);
         entry.lookup.zeroize();
         entry.key.zeroize();
         entry.slot = NO_SLOT;
@@ -147,32 +123,23 @@ impl CustomerTable {
         if self.number_of(&id).is_some() {
             return Err(Taken::Id);
         }
-        let number = self.length;
-        self.length = number.checked_add(1).ok_or(Taken::Full)?;
-        if (number as usize).is_multiple_of(CHUNK_ENTRIES) {
-            self.chunks.push(Vec::with_capacity(CHUNK_ENTRIES));
+        if self.len() == u32::MAX {
+            return Err(Taken::Full);
         }
-        let chunk = self.chunks.last_mut().expect("a chunk with room was just made sure of");
-        chunk.push(Entry { id, lookup, key: *key, slot });
-        let (chunks, hash_builder) = (&self.chunks, &self.hash_builder);
-        let hash = hash_builder.hash_one(id);
-        self.by_id[shard_of(hash)]
-            .insert_unique(hash, number, |&number| hash_builder.hash_one(entry_of(chunks, number).id));
+        let number = self.entries.push(Entry { id, lookup, key: *key, slot });
+        let entries = &self.entries;
+        let hash = |number: u32| hash_of_random_id(&entries[number].id);
+        self.by_id.insert(hash(number), number, hash);
         Ok(number)
     }
 
     fn number_of(&self, id: &CustomerId) -> Option<u32> {
-        let hash = self.hash_builder.hash_one(id);
-        self.by_id[shard_of(hash)].find(hash, |&number| self.entry(number).id == *id).copied()
+        self.by_id.find(hash_of_random_id(id), |number| self.entries[number].id == *id)
     }
 
-    fn entry(&self, number: u32) -> &Entry {
-        entry_of(&self.chunks, number)
+    fn number_filed_under(&self, lookup: RutLookup) -> Option<u32> {
+        self.by_lookup.find(hash_lookup(&lookup.0), |number| self.entries[number].lookup == lookup.0)
     }
-}
-
-fn entry_of(chunks: &[Vec<Entry>], number: u32) -> &Entry {
-    &chunks[number as usize / CHUNK_ENTRIES][number as usize % CHUNK_ENTRIES]
 }
 
 /// A lookup is random already: its first bytes are its hash.
@@ -181,18 +148,13 @@ fn hash_lookup(lookup: &[u8; LOOKUP_BYTES]) -> u64 {
     u64::from_le_bytes(*first)
 }
 
-/// The shard of a hash, from bits that the tables themselves do not look at (they use the lowest and highest).
-fn shard_of(hash: u64) -> usize {
-    (hash >> 32) as usize % SHARDS
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn id(number: u64) -> CustomerId {
         let mut id = [0; 16];
-        id[..8].copy_from_slice(&number.to_be_bytes());
+        id[8..].copy_from_slice(&number.to_be_bytes());
         id
     }
 
@@ -231,8 +193,8 @@ mod tests {
         table.destroy(&id(9));
         assert_eq!((table.find(lookup(1)), table.key(&id(1))), (None, None));
         assert_eq!(table.standing(&id(1)), Standing::Destroyed);
-        assert_eq!(table.entry(0).key, [0; KEY_BYTES]);
-        assert_eq!(table.entry(0).lookup, [0; LOOKUP_BYTES]);
+        assert_eq!(table.entries[0].key, [0; KEY_BYTES]);
+        assert_eq!(table.entries[0].lookup, [0; LOOKUP_BYTES]);
         assert_eq!(table.insert(id(1), lookup(3), &key(3), 2), Err(Taken::Id), "the id never comes back");
         assert_eq!(
             table.insert(id(4), lookup(1), &key(4), 2),

@@ -1,18 +1,12 @@
 //! A compact table from text keys to small values, in order of insertion.
 //!
-//! Keys that are ULIDs, as our order ids are, take 16 bytes without an allocation of their own. Entries never move:
-//! they live in fixed-size chunks, and the hash index holds 4-byte entry numbers in shards, so that growing the table
-//! rehashes a small part of it at a time and no call waits for a million keys. Entries are never removed.
+//! Keys that are ULIDs, as our order ids are, take 16 bytes without an allocation of their own. Entries are never removed.
 
 use std::hash::BuildHasher;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::DefaultHashBuilder;
+use ticketflow_row_table::{RowIndex, Rows};
 use ulid::Ulid;
-
-/// Entries per chunk: large enough that the list of chunks stays short, small enough to waste little.
-const CHUNK_ENTRIES: usize = 1024;
-/// Shards of the index: rehashing one shard of a million keys touches 16,000 of them, well under a millisecond.
-const SHARDS: usize = 64;
 
 /// A key as stored: the 16 bytes of a canonical ULID, or the text itself.
 enum CompactKey {
@@ -74,76 +68,51 @@ struct Entry<V> {
 
 /// The table. Entry numbers are stable and count up from 0 in order of insertion.
 pub(crate) struct KeyTable<V> {
-    chunks: Vec<Vec<Entry<V>>>,
-    shards: Vec<HashTable<u32>>,
+    entries: Rows<Entry<V>>,
+    by_key: RowIndex,
     hash_builder: DefaultHashBuilder,
-    length: u32,
 }
 
 impl<V> KeyTable<V> {
     pub(crate) fn new() -> Self {
-        Self {
-            chunks: Vec::new(),
-            shards: (0..SHARDS).map(|_| HashTable::new()).collect(),
-            hash_builder: DefaultHashBuilder::default(),
-            length: 0,
-        }
+        Self { entries: Rows::new(), by_key: RowIndex::new(), hash_builder: DefaultHashBuilder::default() }
     }
 
     /// Number of entries.
     pub(crate) fn len(&self) -> u32 {
-        self.length
+        self.entries.next_number()
     }
 
     /// The number of the entry under `key`.
     pub(crate) fn find(&self, key: &str) -> Option<u32> {
         let sought = SoughtKey::new(key);
-        let hash = self.hash_sought(&sought);
-        self.shards[shard_of(hash)].find(hash, |&number| sought.matches(&self.entry(number).key)).copied()
+        let hash = match &sought {
+            SoughtKey::Ulid(bytes) => self.hash_builder.hash_one(bytes),
+            SoughtKey::Text(text) => self.hash_builder.hash_one(text),
+        };
+        self.by_key.find(hash, |number| sought.matches(&self.entries[number].key))
     }
 
     /// Adds an entry whose key is not in the table yet.
     pub(crate) fn insert(&mut self, key: &str, value: V) -> u32 {
-        let number = self.length;
-        if (number as usize).is_multiple_of(CHUNK_ENTRIES) {
-            self.chunks.push(Vec::with_capacity(CHUNK_ENTRIES));
-        }
-        let key = CompactKey::new(key);
-        let hash = hash_stored(&self.hash_builder, &key);
-        self.chunks.last_mut().expect("a chunk with room was just made sure of").push(Entry { key, value });
-        let (chunks, hash_builder) = (&self.chunks, &self.hash_builder);
-        self.shards[shard_of(hash)]
-            .insert_unique(hash, number, |&number| hash_stored(hash_builder, &entry_of(chunks, number).key));
-        self.length = number.checked_add(1).expect("four thousand million keys do not fit in memory");
+        let number = self.entries.push(Entry { key: CompactKey::new(key), value });
+        let (entries, hash_builder) = (&self.entries, &self.hash_builder);
+        let hash = |number: u32| hash_stored(hash_builder, &entries[number].key);
+        self.by_key.insert(hash(number), number, hash);
         number
     }
 
     pub(crate) fn value(&self, number: u32) -> &V {
-        &self.entry(number).value
+        &self.entries[number].value
     }
 
     pub(crate) fn value_mut(&mut self, number: u32) -> &mut V {
-        &mut self.chunks[number as usize / CHUNK_ENTRIES][number as usize % CHUNK_ENTRIES].value
+        &mut self.entries[number].value
     }
 
     pub(crate) fn key(&self, number: u32) -> String {
-        self.entry(number).key.to_text()
+        self.entries[number].key.to_text()
     }
-
-    fn entry(&self, number: u32) -> &Entry<V> {
-        entry_of(&self.chunks, number)
-    }
-
-    fn hash_sought(&self, key: &SoughtKey<'_>) -> u64 {
-        match key {
-            SoughtKey::Ulid(bytes) => self.hash_builder.hash_one(bytes),
-            SoughtKey::Text(text) => self.hash_builder.hash_one(text),
-        }
-    }
-}
-
-fn entry_of<V>(chunks: &[Vec<Entry<V>>], number: u32) -> &Entry<V> {
-    &chunks[number as usize / CHUNK_ENTRIES][number as usize % CHUNK_ENTRIES]
 }
 
 fn hash_stored(hash_builder: &DefaultHashBuilder, key: &CompactKey) -> u64 {
@@ -151,11 +120,6 @@ fn hash_stored(hash_builder: &DefaultHashBuilder, key: &CompactKey) -> u64 {
         CompactKey::Ulid(bytes) => hash_builder.hash_one(bytes),
         CompactKey::Text(text) => hash_builder.hash_one(&**text),
     }
-}
-
-/// The shard of a hash, from bits that the tables themselves do not look at (they use the lowest and highest).
-fn shard_of(hash: u64) -> usize {
-    (hash >> 32) as usize % SHARDS
 }
 
 #[cfg(test)]

@@ -7,12 +7,10 @@ use std::time::Duration;
 pub struct CommandConfig {
     /// How long a buyer waits for the payment gateway before the seats are released and the answer is 504.
     pub payment_timeout: Duration,
-    /// Events after which a snapshot is stored, so that a restart folds at most about this many.
-    pub snapshot_events: u64,
 }
 
 impl Default for CommandConfig {
     fn default() -> Self {
-        Self { payment_timeout: Duration::from_secs(10), snapshot_events: 1_000_000 }
+        Self { payment_timeout: Duration::from_secs(10) }
     }
 }

@@ -21,17 +21,15 @@ mod settlement;
 mod show_directory;
 mod show_fold;
 mod show_task;
-mod snapshots;
 
 pub use config::CommandConfig;
 pub use environment::{Clock, fresh_ulid, random};
 pub use hold_tokens::HoldTokens;
 pub use idempotency::{IdempotencyTable, Known, RequestKey};
-pub use recovery::{StoreSnapshotError, load_show, load_shows};
+pub use recovery::{Shows, StoreShowsError, load_show, load_shows, store_shows};
 pub use router::router;
 pub use secrets::{OPERATOR_KEY_FILE, Secrets, SecretsError};
 pub use service::{CommandPorts, CommandService, LocateOrder};
 pub use show_directory::ShowDirectory;
 pub use show_fold::{FoldError, ShowFold};
 pub use show_task::{Outcome, ShowHandle, TaskMetrics, TaskPorts};
-pub use snapshots::SnapshotKeeper;

@@ -17,11 +17,12 @@ use crate::show_fold::{FoldError, ShowFold, ShowFoldSnapshot};
 /// The name of the shows' snapshot in the log's folder. A changed stored shape takes the next number.
 const SNAPSHOT_NAME: &str = "shows-2";
 
-type Shows = HashMap<ShowId, ShowFold>;
+/// All shows, folded.
+pub type Shows = HashMap<ShowId, ShowFold>;
 
 /// Why a snapshot was not stored. Nothing is lost: the next start folds more events.
 #[derive(Debug, thiserror::Error)]
-pub enum StoreSnapshotError {
+pub enum StoreShowsError {
     /// The log does not fold.
     #[error("the shows cannot be folded")]
     Fold(#[from] FoldError),
@@ -37,7 +38,7 @@ pub enum StoreSnapshotError {
 ///
 /// # Errors
 /// [`FoldError`]: the service must not start.
-pub fn load_shows(log: &EmbeddedLog) -> Result<HashMap<ShowId, ShowFold>, FoldError> {
+pub fn load_shows(log: &EmbeddedLog) -> Result<Shows, FoldError> {
     let (mut shows, from) = snapshot(log);
     fold_up_to(log, &mut shows, from, log.head().position)?;
     Ok(shows)
@@ -91,8 +92,8 @@ fn shows_from(mut bytes: &[u8]) -> Result<Shows, CodecError> {
 /// Stores a snapshot of all shows at the head of the log, and says where that was. Blocks on the disk.
 ///
 /// # Errors
-/// [`StoreSnapshotError`].
-pub(crate) fn store_shows(log: &EmbeddedLog) -> Result<Head, StoreSnapshotError> {
+/// [`StoreShowsError`].
+pub fn store_shows(log: &EmbeddedLog) -> Result<Head, StoreShowsError> {
     let head = log.head();
     let (mut shows, from) = snapshot(log);
     if from < head.position {

@@ -16,12 +16,11 @@ use crate::environment::Clock;
 use crate::hold_tokens::HoldTokens;
 use crate::idempotency::RequestKey;
 use crate::problems;
-use crate::recovery::load_shows;
+use crate::recovery::Shows;
 use crate::settlement;
 use crate::show_directory::ShowDirectory;
 use crate::show_fold::FoldError;
 use crate::show_task::{Outcome, ShowHandle, TaskMetrics, TaskPorts};
-use crate::snapshots::SnapshotKeeper;
 
 /// What a command service is made of. Shared by all handlers.
 pub struct CommandService {
@@ -45,8 +44,6 @@ pub struct CommandService {
     pub operator_key: OperatorKey,
     /// What can be set.
     pub config: CommandConfig,
-    /// What makes the next start short.
-    pub snapshots: Arc<SnapshotKeeper>,
 }
 
 /// Finds the show of an order for routing; deciding is left to the show. Waits until what was just paid is visible.
@@ -87,13 +84,9 @@ pub struct Executed {
 }
 
 impl CommandService {
-    /// Folds all shows, starts their tasks and takes up what was left undone at the gateway. Blocks on the disk; to be called
-    /// within a Tokio runtime.
-    ///
-    /// # Errors
-    /// [`FoldError`]: the log cannot be trusted, and nothing was started.
-    pub fn start(ports: CommandPorts) -> Result<Arc<Self>, FoldError> {
-        let shows = load_shows(&ports.log)?;
+    /// Starts the tasks of shows, as [`crate::load_shows`] gave them, and takes up what was left undone at the gateway. To be
+    /// called within a Tokio runtime.
+    pub fn start(ports: CommandPorts, shows: Shows) -> Arc<Self> {
         let task_ports = TaskPorts {
             log: ports.log.clone(),
             clock: ports.clock.clone(),
@@ -101,7 +94,6 @@ impl CommandService {
         };
         let service = Arc::new(Self {
             shows: ShowDirectory::start(shows, task_ports),
-            snapshots: SnapshotKeeper::start(ports.log.clone(), ports.config.snapshot_events),
             log: ports.log,
             clock: ports.clock,
             vault: ports.vault,
@@ -115,7 +107,7 @@ impl CommandService {
         for (show_id, _) in service.shows.all() {
             settlement::start(&service, show_id);
         }
-        Ok(service)
+        service
     }
 
     /// The way to a show, or 404.

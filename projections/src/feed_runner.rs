@@ -49,9 +49,9 @@ pub struct ProjectionStatus {
     pub last_error: Option<String>,
 }
 
-/// Why the read models cannot be made at start.
+/// Why the read models cannot be folded.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub enum FoldError {
     /// The log cannot be read.
     #[error("the log cannot be read for the read models")]
     Read(#[from] ReadError),
@@ -64,6 +64,18 @@ pub enum StartError {
         #[source]
         source: CodecError,
     },
+}
+
+/// Folds what the models do not have yet, up to and with the batch that ends at `to`. Blocks on the disk.
+pub(crate) fn fold_up_to(log: &EmbeddedLog, models: &ReadModels, to: Position) -> Result<(), FoldError> {
+    let mut reader = log.read_from(models.position() + 1)?;
+    while reader.next_position() <= to {
+        let Some(batch) = reader.next_batch()? else { break };
+        let position = batch.first_position();
+        models.apply(&batch).map_err(|source| FoldError::Event { position, source })?;
+        models.reached(batch.last_position());
+    }
+    Ok(())
 }
 
 /// Keeps the read models up to date.
@@ -84,14 +96,9 @@ impl FeedRunner {
     /// Folds what the log has. Blocks on the disk.
     ///
     /// # Errors
-    /// [`StartError`].
-    pub fn catch_up(log: EmbeddedLog, models: Arc<ReadModels>) -> Result<Arc<Self>, StartError> {
-        let mut reader = log.read_from(models.position() + 1)?;
-        while let Some(batch) = reader.next_batch()? {
-            let position = batch.first_position();
-            models.apply(&batch).map_err(|source| StartError::Event { position, source })?;
-            models.reached(batch.last_position());
-        }
+    /// [`FoldError`].
+    pub fn catch_up(log: EmbeddedLog, models: Arc<ReadModels>) -> Result<Arc<Self>, FoldError> {
+        fold_up_to(&log, &models, log.head().position)?;
         Ok(Arc::new(Self { models, log, progress: Mutex::default() }))
     }
 

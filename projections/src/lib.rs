@@ -1,6 +1,6 @@
 //! Read models: what the log says, folded into shapes for reading, and the HTTP endpoints that answer from them.
 //!
-//! Disposable: rebuilt from position 0 at any time. Invariant: a read model equals the fold of the log up to its position;
+//! Disposable: rebuilt from position 0 at any time, from a snapshot where there is one. Invariant: a read model equals the fold of the log up to its position;
 //! every answer says which position that is. Nothing is decided here, and no reader can hold up the folding.
 
 mod feed_runner;
@@ -8,9 +8,11 @@ mod orders;
 mod query;
 mod read_models;
 mod seat_map;
+mod snapshots;
 
-pub use feed_runner::{FeedRunner, ProjectionState, ProjectionStatus, StartError};
+pub use feed_runner::{FeedRunner, FoldError, ProjectionState, ProjectionStatus};
 pub use orders::{OrderView, TicketView};
 pub use query::{QueryPorts, router};
 pub use read_models::ReadModels;
 pub use seat_map::{SeatMap, SeatMapView};
+pub use snapshots::{StoreModelsError, restore_models, store_models};

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use smallvec::SmallVec;
 use ticketflow_domain::plan::SeatIndex;
 use ticketflow_domain::show::{OrderPaid, ShowEvent, TicketStatus};
 use ticketflow_domain::{OrderId, ShowId, TicketId, Timestamp};
@@ -79,6 +80,19 @@ pub struct TicketView {
     pub status: TicketStatus,
 }
 
+/// An order in a stored snapshot, version 1.
+#[derive(rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub(crate) struct StoredOrder {
+    show_id: ShowId,
+    id: OrderId,
+    total: i64,
+    refunded: i64,
+    paid_at: Timestamp,
+    position: Position,
+    /// Id, seat, generation, status.
+    tickets: SmallVec<[(TicketId, SeatIndex, u32, TicketStatus); 4]>,
+}
+
 fn hash(id: OrderId) -> u64 {
     hash_of_random_id(&id.to_bytes())
 }
@@ -141,39 +155,69 @@ impl Orders {
     }
 
     fn paid(&mut self, show_id: ShowId, event: &OrderPaid, position: Position) {
-        let shows = &mut self.shows;
-        let show = *self.show_index.entry(show_id).or_insert_with(|| {
-            shows.push(ShowOrders { show_id, ticket_of_seat: Vec::new() });
-            shows.len() as u32 - 1
-        });
-        let row = self.rows.next_number();
-        let tickets = event.tickets.iter().zip(&event.seats).map(|(&id, seat)| TicketRow {
-            id,
-            seat: seat.seat,
-            generation: seat.revision,
-            order: row,
-            status: TicketStatus::Paid,
-        });
-        let count = tickets.len() as u32;
-        let first_ticket = self.tickets.push_run(tickets);
-        let of_seat = &mut self.shows[show as usize].ticket_of_seat;
-        for (seat, ticket) in event.seats.iter().zip(first_ticket..first_ticket + count) {
-            if of_seat.len() <= seat.seat.as_usize() {
-                of_seat.resize(seat.seat.as_usize() + 1, NONE);
-            }
-            of_seat[seat.seat.as_usize()] = ticket;
-        }
-        self.rows.push(Row {
+        let tickets = event.tickets.iter().zip(&event.seats);
+        self.restore(StoredOrder {
+            show_id,
             id: event.order_id,
             total: event.total,
             refunded: 0,
             paid_at: event.paid_at,
             position,
+            tickets: tickets.map(|(&id, seat)| (id, seat.seat, seat.revision, TicketStatus::Paid)).collect(),
+        });
+    }
+
+    /// Adds an order as it was stored.
+    pub(crate) fn restore(&mut self, order: StoredOrder) {
+        let show = self.show(order.show_id);
+        let row = self.rows.next_number();
+        let ticket =
+            |&(id, seat, generation, status): &_| TicketRow { id, seat, generation, order: row, status };
+        let first_ticket = self.tickets.push_run(order.tickets.iter().map(ticket));
+        let of_seat = &mut self.shows[show as usize].ticket_of_seat;
+        for ((_, seat, ..), number) in order.tickets.iter().zip(first_ticket..) {
+            if of_seat.len() <= seat.as_usize() {
+                of_seat.resize(seat.as_usize() + 1, NONE);
+            }
+            of_seat[seat.as_usize()] = number;
+        }
+        self.rows.push(Row {
+            id: order.id,
+            total: order.total,
+            refunded: order.refunded,
+            paid_at: order.paid_at,
+            position: order.position,
             show,
             first_ticket,
-            tickets: count,
+            tickets: order.tickets.len() as u32,
         });
         let rows = &self.rows;
-        self.by_id.insert(hash(event.order_id), row, |other| hash(rows[other].id));
+        self.by_id.insert(hash(order.id), row, |other| hash(rows[other].id));
+    }
+
+    fn show(&mut self, show_id: ShowId) -> u32 {
+        let shows = &mut self.shows;
+        *self.show_index.entry(show_id).or_insert_with(|| {
+            shows.push(ShowOrders { show_id, ticket_of_seat: Vec::new() });
+            shows.len() as u32 - 1
+        })
+    }
+
+    /// All orders as they are stored, in the order of payment.
+    pub(crate) fn stored(&self) -> impl Iterator<Item = StoredOrder> {
+        self.rows.iter().map(|row| StoredOrder {
+            show_id: self.shows[row.show as usize].show_id,
+            id: row.id,
+            total: row.total,
+            refunded: row.refunded,
+            paid_at: row.paid_at,
+            position: row.position,
+            tickets: self
+                .tickets
+                .run(row.first_ticket, row.tickets as usize)
+                .iter()
+                .map(|ticket| (ticket.id, ticket.seat, ticket.generation, ticket.status))
+                .collect(),
+        })
     }
 }

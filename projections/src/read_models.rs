@@ -9,8 +9,8 @@ use ticketflow_domain::{OrderId, ShowId};
 use ticketflow_event_store::{Batch, Category, CodecError, Position, show_event};
 use tokio::sync::watch;
 
-use crate::orders::{OrderView, Orders};
-use crate::seat_map::SeatMap;
+use crate::orders::{OrderView, Orders, StoredOrder};
+use crate::seat_map::{SeatMap, StoredSeatMap};
 
 /// All read models of one process. Folded by one runner, read by many.
 pub struct ReadModels {
@@ -59,6 +59,25 @@ impl ReadModels {
         if let Some(map) = self.show(show_id) {
             map.apply(events, first);
         }
+    }
+
+    /// Adds a stored seat map.
+    pub(crate) fn restore_map(&self, stored: StoredSeatMap) {
+        let map = Arc::new(SeatMap::from_stored(stored));
+        self.shows.write().unwrap_or_else(PoisonError::into_inner).insert(map.info.show_id, map);
+    }
+
+    /// Adds stored orders, which must come in the order in which they were paid.
+    pub(crate) fn restore_orders(&self, stored: Vec<StoredOrder>) {
+        let mut orders = self.orders.write().unwrap_or_else(PoisonError::into_inner);
+        for order in stored {
+            orders.restore(order);
+        }
+    }
+
+    /// The orders, taken out.
+    pub(crate) fn into_orders(self) -> Orders {
+        self.orders.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes known how far the models are; readers that wait for it go on.

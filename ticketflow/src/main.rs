@@ -12,6 +12,7 @@ mod plan;
 mod progress;
 mod replay;
 mod serve;
+mod snapshot_keeper;
 mod verify;
 
 use std::process::ExitCode;

@@ -1,6 +1,6 @@
 //! `ticketflow serve`: everything in one process, on the embedded log.
 //!
-//! Order of starting: log, keys, read models, shows, HTTP. Order of stopping: readiness off, drain requests, store
+//! Order of starting: log, keys, read models and shows side by side, HTTP. Order of stopping: readiness off, drain requests, store
 //! snapshots, close the log.
 
 use std::net::SocketAddr;
@@ -15,18 +15,19 @@ use axum::middleware::Next;
 use axum::response::Response;
 use clap::Args;
 use ticketflow_command_service::{
-    Clock, CommandConfig, CommandPorts, CommandService, HoldTokens, LocateOrder, Secrets,
+    Clock, CommandConfig, CommandPorts, CommandService, HoldTokens, LocateOrder, Secrets, Shows, load_shows,
 };
 use ticketflow_event_store::{EmbeddedLog, FatalError};
 use ticketflow_http::{OperatorKey, Problem, Server, ServerOptions, Shell, ShellOptions, Shutdown};
 use ticketflow_key_vault::KeyVault;
 use ticketflow_payment::{HttpGateway, PaymentGateway, SimulatedGateway, simulator_router};
 use ticketflow_portal::{ApiClient, PortalConfig};
-use ticketflow_projections::{FeedRunner, QueryPorts, ReadModels};
+use ticketflow_projections::{FeedRunner, QueryPorts, ReadModels, restore_models};
 use ticketflow_telemetry::MetricsPage;
 use ticketflow_ticket_code::TicketSigner;
 
 use crate::data_folder::DataFolder;
+use crate::snapshot_keeper::SnapshotKeeper;
 use crate::{demo, health};
 
 /// How long a refund looks for an order that was paid a moment ago.
@@ -91,13 +92,9 @@ async fn serve(arguments: ServeArguments, metrics: MetricsPage) -> Result<ExitCo
     let vault = open_vault(folder, is_new)?;
     let (gateway, simulator) = open_gateway(&arguments)?;
 
-    let models = Arc::new(ReadModels::default());
-    let runner = {
-        let (log, models) = (log.clone(), models.clone());
-        tokio::task::spawn_blocking(move || FeedRunner::catch_up(log, models)).await??
-    };
+    let (models, runner, shows) = fold(&log).await?;
     runner.follow()?;
-    let service = CommandService::start(CommandPorts {
+    let ports = CommandPorts {
         log: log.clone(),
         clock: Clock::System,
         vault: Arc::new(vault),
@@ -106,11 +103,10 @@ async fn serve(arguments: ServeArguments, metrics: MetricsPage) -> Result<ExitCo
         signer: signer.clone(),
         locate_order: locate_order(models.clone(), log.clone()),
         operator_key,
-        config: CommandConfig {
-            payment_timeout: Duration::from_secs(arguments.payment_timeout_seconds),
-            ..CommandConfig::default()
-        },
-    })?;
+        config: CommandConfig { payment_timeout: Duration::from_secs(arguments.payment_timeout_seconds) },
+    };
+    let service = CommandService::start(ports, shows);
+    let snapshots = SnapshotKeeper::start(log.clone());
 
     let shutdown = Shutdown::new();
     let ready = Arc::new(AtomicBool::new(true));
@@ -165,7 +161,7 @@ async fn serve(arguments: ServeArguments, metrics: MetricsPage) -> Result<ExitCo
     if drained.cut_off > 0 {
         tracing::warn!(connections = drained.cut_off, "connections were cut off before they had finished");
     }
-    service.snapshots.store_now().await;
+    snapshots.store_now().await;
     log.close()
         .context("the event log did not close cleanly; it is complete and the next start takes longer")?;
     Ok(ExitCode::SUCCESS)
@@ -185,6 +181,21 @@ fn open_vault(folder: &DataFolder, is_new: bool) -> Result<KeyVault> {
     let path = folder.vault();
     let vault = if is_new { KeyVault::open_or_create(&path) } else { KeyVault::open(&path) };
     vault.with_context(|| format!("cannot open the customers' keys in {}", path.display()))
+}
+
+type Folded = (Arc<ReadModels>, Arc<FeedRunner>, Shows);
+
+/// Read models and shows, side by side: both come from snapshots and the events behind them.
+async fn fold(log: &EmbeddedLog) -> Result<Folded> {
+    let (for_models, for_shows) = (log.clone(), log.clone());
+    let models = tokio::task::spawn_blocking(move || {
+        let models = Arc::new(restore_models(&for_models));
+        FeedRunner::catch_up(for_models, models.clone()).map(|runner| (models, runner))
+    });
+    let shows = tokio::task::spawn_blocking(move || load_shows(&for_shows));
+    let (models, shows) = tokio::try_join!(models, shows)?;
+    let ((models, runner), shows) = (models?, shows?);
+    Ok((models, runner, shows))
 }
 
 type Gateway = (Arc<dyn PaymentGateway>, Option<SimulatedGateway>);

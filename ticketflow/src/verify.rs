@@ -15,7 +15,7 @@ use ticketflow_command_service::{ShowFold, load_shows};
 use ticketflow_domain::ShowId;
 use ticketflow_domain::show::audit::Audit;
 use ticketflow_event_store::{Category, EmbeddedLog, Head, VerifyReport, show_event};
-use ticketflow_projections::ReadModels;
+use ticketflow_projections::{FeedRunner, ReadModels, restore_models};
 
 use crate::data_folder::DataFolder;
 use crate::progress::Progress;
@@ -124,19 +124,23 @@ fn check_meaning(log: &EmbeddedLog, report: &mut Report) -> Result<()> {
     }
     progress.finish();
     let mut through_snapshot = load_shows(log).context("folding through the snapshot")?;
+    let models_through_snapshot = Arc::new(restore_models(log));
+    FeedRunner::catch_up(log.clone(), models_through_snapshot.clone())
+        .context("folding through the snapshot")?;
     for (show_id, audit) in audits {
         let fold = folds.remove(&show_id).unwrap_or_default();
         report
             .faults
             .extend(audit.finish(&fold.state).iter().map(|violation| format!("show {show_id} {violation}")));
-        let models_differ = compare_models(show_id, &fold, &models);
+        let models_differ =
+            [&models, &models_through_snapshot].map(|models| compare_models(show_id, &fold, models));
         let other = through_snapshot.remove(&show_id).and_then(ShowFold::into_snapshot);
         if other != fold.into_snapshot() {
             report
                 .faults
                 .push(format!("show {show_id}: the snapshot leads to another state than the events"));
         }
-        report.faults.extend(models_differ);
+        report.faults.extend(models_differ.into_iter().flatten());
         report.shows += 1;
     }
     Ok(())

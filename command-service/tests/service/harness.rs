@@ -17,13 +17,13 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use ticketflow_command_service::{
-    Clock, CommandConfig, CommandPorts, CommandService, HoldTokens, LocateOrder,
+    Clock, CommandConfig, CommandPorts, CommandService, HoldTokens, LocateOrder, load_shows, store_shows,
 };
 use ticketflow_event_store::{Disk, EmbeddedLog, LogOptions, RealDisk};
 use ticketflow_http::{OperatorKey, Shell, ShellOptions, Shutdown};
 use ticketflow_key_vault::KeyVault;
 use ticketflow_payment::{ChargeStatus, SimulatedGateway};
-use ticketflow_projections::{FeedRunner, QueryPorts, ReadModels};
+use ticketflow_projections::{FeedRunner, QueryPorts, ReadModels, restore_models, store_models};
 use ticketflow_ticket_code::TicketSigner;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -120,11 +120,11 @@ impl House {
         let vault = Arc::new(KeyVault::open_or_create(&self.vault()).expect("the vault opens"));
         let signer = TicketSigner::new(&[7; 32]);
         let operator_key = OperatorKey::new(OPERATOR);
-        let models = Arc::new(ReadModels::default());
+        let models = Arc::new(restore_models(&log));
         let runner = FeedRunner::catch_up(log.clone(), models.clone()).expect("the models fold");
         let guard = runtime.enter();
         runner.follow().expect("the log can be followed");
-        let service = CommandService::start(CommandPorts {
+        let ports = CommandPorts {
             log: log.clone(),
             clock: Clock::Manual(self.clock.clone()),
             vault,
@@ -133,9 +133,9 @@ impl House {
             signer: signer.clone(),
             locate_order: locate_order(models.clone(), log.clone()),
             operator_key,
-            config: CommandConfig { payment_timeout: self.payment_timeout, ..CommandConfig::default() },
-        });
-        let service = service.expect("the shows fold");
+            config: CommandConfig { payment_timeout: self.payment_timeout },
+        };
+        let service = CommandService::start(ports, load_shows(&log).expect("the shows fold"));
         drop(guard);
         let queries = ticketflow_projections::router(QueryPorts {
             models,
@@ -184,6 +184,12 @@ impl Drop for Running {
 impl Running {
     pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.runtime.as_ref().expect("runs until dropped").block_on(future)
+    }
+
+    /// The next start goes through snapshots.
+    pub(crate) fn store_snapshots(&self) {
+        store_shows(&self.service.log).expect("the shows are stored");
+        store_models(&self.service.log).expect("the read models are stored");
     }
 
     pub(crate) fn send(&self, ask: Ask) -> Answer {

@@ -49,8 +49,7 @@ fn every_command_answers_its_repeat_with_the_first_answer_also_after_a_restart()
             is_again(first, &service.send(ask.clone()));
         }
         if restarts == 1 {
-            // The next start goes through a snapshot.
-            service.block_on(service.service.snapshots.store_now());
+            service.store_snapshots();
         }
         drop(service);
         service = house.open();

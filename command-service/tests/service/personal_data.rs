@@ -112,7 +112,7 @@ fn no_file_and_no_log_line_names_a_buyer() {
     let refunds = format!("/v1/orders/{}/refunds", tickets[0]["order_id"].as_str().unwrap());
     service.send(Ask::post(refunds).fresh_key().json(&json!({}))).expect(201);
     settle(&service, &show);
-    service.block_on(service.service.snapshots.store_now());
+    service.store_snapshots();
     drop(service);
     drop(house.open());
 

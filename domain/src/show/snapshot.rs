@@ -45,7 +45,7 @@ impl ShowState {
         let mut payments: Vec<_> = show.payments.into_iter().collect();
         payments.sort_unstable_by_key(|(id, _)| *id);
         Some(ShowSnapshot {
-            created: created(&show.info),
+            created: show.info.created(),
             sales: show.sales,
             seats: show.seats.iter().map(|seat| (seat.revision, seat.ticket, seat.status)).collect(),
             holds,
@@ -82,20 +82,5 @@ impl ShowState {
             snapshot.to_refund.into_iter().map(|(id, order, amount)| (id, (order, amount))).collect();
         show.seats_of_customer = snapshot.seats_of_customer.into_iter().collect();
         Self { show: Some(show) }
-    }
-}
-
-fn created(info: &ShowInfo) -> ShowCreated {
-    ShowCreated {
-        show_id: info.show_id,
-        name: info.name.clone(),
-        venue: info.venue.clone(),
-        starts_at: info.starts_at,
-        currency: info.currency,
-        sales_open_at: info.sales_open_at,
-        max_seats_per_customer: info.max_seats_per_customer,
-        hold_seconds: info.hold_seconds,
-        plan: info.seating.plan().clone(),
-        created_at: info.created_at,
     }
 }

@@ -57,6 +57,22 @@ impl ShowInfo {
             seating: Seating::shared(&event.plan),
         }
     }
+
+    /// The first event of the stream again.
+    pub fn created(&self) -> ShowCreated {
+        ShowCreated {
+            show_id: self.show_id,
+            name: self.name.clone(),
+            venue: self.venue.clone(),
+            starts_at: self.starts_at,
+            currency: self.currency,
+            sales_open_at: self.sales_open_at,
+            max_seats_per_customer: self.max_seats_per_customer,
+            hold_seconds: self.hold_seconds,
+            plan: self.seating.plan().clone(),
+            created_at: self.created_at,
+        }
+    }
 }
 
 /// Whether seats may be held.

@@ -12,7 +12,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use ticketflow_domain::Timestamp;
 use ticketflow_domain::plan::SeatIndex;
-use ticketflow_domain::show::{SalesStatus, SeatStatus, ShowEvent, ShowInfo};
+use ticketflow_domain::show::{SalesStatus, SeatStatus, ShowCreated, ShowEvent, ShowInfo};
 use ticketflow_event_store::Position;
 
 pub(crate) use changes::{Change, Changes};
@@ -57,6 +57,16 @@ struct State {
     compact: CompactMap,
     revisions: Vec<u32>,
     zones: Vec<StatusCounts>,
+    sales: SalesStatus,
+    position: Position,
+}
+
+/// A seat map in a stored snapshot, version 1. Counts are derived again.
+#[derive(rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub(crate) struct StoredSeatMap {
+    created: ShowCreated,
+    statuses: Vec<SeatStatus>,
+    revisions: Vec<u32>,
     sales: SalesStatus,
     position: Position,
 }
@@ -114,6 +124,31 @@ impl SeatMap {
             changes: Changes::default(),
             rendered: tokio::sync::Mutex::default(),
         }
+    }
+
+    /// As it is stored.
+    pub(crate) fn to_stored(&self) -> StoredSeatMap {
+        let state = self.read();
+        StoredSeatMap {
+            created: self.info.created(),
+            statuses: (0..state.compact.len()).map(|seat| state.compact.get(seat)).collect(),
+            revisions: state.revisions.clone(),
+            sales: state.sales,
+            position: state.position,
+        }
+    }
+
+    /// As it was stored.
+    pub(crate) fn from_stored(stored: StoredSeatMap) -> Self {
+        let map = Self::new(Arc::new(ShowInfo::new(&stored.created)), stored.position);
+        let mut state = map.state.write().unwrap_or_else(PoisonError::into_inner);
+        for (seat, status) in map.info.seating.seats().zip(stored.statuses) {
+            state.set(&map.info, seat, status);
+        }
+        state.revisions.iter_mut().zip(stored.revisions).for_each(|(now, stored)| *now = stored);
+        state.sales = stored.sales;
+        drop(state);
+        map
     }
 
     /// Folds events of the show; `first` is the position of the first of them.
@@ -190,15 +225,17 @@ impl State {
             | ShowEvent::RefundSettled(_) => return,
         };
         for seat in event.seats() {
-            let index = seat.seat.as_usize();
-            if index >= self.revisions.len() {
-                continue;
+            if let Some(revision) = self.revisions.get_mut(seat.seat.as_usize()) {
+                *revision = seat.revision;
+                self.set(info, seat.seat, status);
             }
-            let before = self.compact.set(index, status);
-            self.revisions[index] = seat.revision;
-            let zone = info.seating.zone_of(seat.seat) as usize;
-            self.zones[zone][before as usize] -= 1;
-            self.zones[zone][status as usize] += 1;
         }
+    }
+
+    fn set(&mut self, info: &ShowInfo, seat: SeatIndex, status: SeatStatus) {
+        let before = self.compact.set(seat.as_usize(), status);
+        let zone = info.seating.zone_of(seat) as usize;
+        self.zones[zone][before as usize] -= 1;
+        self.zones[zone][status as usize] += 1;
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ticketflow_domain::ShowId;
 use ticketflow_domain::show::{OrderPaid, ShowCommand};
-use ticketflow_projections::{FeedRunner, ReadModels};
+use ticketflow_projections::{FeedRunner, ReadModels, restore_models, store_models};
 
 use crate::stage::{Stage, on_stage};
 
@@ -31,12 +31,14 @@ fn seen(models: &ReadModels, shows: &[ShowId], orders: &[OrderPaid]) -> String {
     let mut text = format!("position {}\n", models.position());
     for show in shows {
         let map = models.show(*show).expect("the show is there");
-        let view = map.view();
+        let (view, summary) = (map.view(), map.summary());
         text.push_str(&format!(
-            "{show} {:?} {:?} {}\n",
+            "{show} {:?} {:?} {} {:?} {:?}\n",
             view.compact.as_bytes(),
             view.revisions,
-            view.position
+            view.position,
+            summary.zones,
+            summary.sales
         ));
     }
     for order in orders {
@@ -76,6 +78,53 @@ fn stopped_anywhere_and_resumed_it_is_the_same() {
             }
             FeedRunner::catch_up(stage.log.clone(), models.clone()).expect("the log folds");
             assert_eq!(seen(&models, &shows, &orders), live, "stopped after {stop}");
+        }
+    });
+}
+
+/// What a start gives: the newest usable snapshot and the events behind it; and how far the snapshot alone is.
+fn started(stage: &Stage) -> (Arc<ReadModels>, u64) {
+    let models = Arc::new(restore_models(&stage.log));
+    let from = models.position();
+    FeedRunner::catch_up(stage.log.clone(), models.clone()).expect("the log folds");
+    (models, from)
+}
+
+#[test]
+fn through_a_snapshot_it_is_the_same_and_lives_on_the_same() {
+    on_stage(|mut stage| async move {
+        assert_eq!(store_models(&stage.log).expect("nothing to store").position, 0);
+        let (mut shows, mut orders) = busy(&mut stage).await;
+        let stored = store_models(&stage.log).expect("it is stored").position;
+        assert_eq!(stored, stage.head());
+        assert_eq!(seen(&started(&stage).0, &shows, &orders), seen(&stage.models, &shows, &orders));
+
+        // Events after the snapshot touch what is in it: a stored order is refunded, its ticket used.
+        let (show, order) = (shows[0], orders[0].clone());
+        stage.check_in(show, &order, 1).await;
+        let more = busy(&mut stage).await;
+        shows.extend(more.0);
+        orders.extend(more.1);
+        let (models, from) = started(&stage);
+        assert_eq!(from, stored);
+        assert_eq!(seen(&models, &shows, &orders), seen(&stage.models, &shows, &orders));
+
+        // The next snapshot is made from the one before.
+        assert_eq!(store_models(&stage.log).expect("it is stored").position, stage.head());
+        let (models, from) = started(&stage);
+        assert_eq!(from, stage.head());
+        assert_eq!(seen(&models, &shows, &orders), seen(&stage.models, &shows, &orders));
+    });
+}
+
+#[test]
+fn a_snapshot_that_does_not_read_back_is_passed_over() {
+    on_stage(|mut stage| async move {
+        let (shows, orders) = busy(&mut stage).await;
+        for wrong in [&b"short"[..], &[0xFF; 64], &[0; 4096]] {
+            stage.log.write_snapshot("read-models-1", stage.log.head(), wrong).expect("bytes are bytes");
+            let (models, _) = started(&stage);
+            assert_eq!(seen(&models, &shows, &orders), seen(&stage.models, &shows, &orders), "{wrong:?}");
         }
     });
 }

@@ -1,0 +1,106 @@
+//! Snapshots of the read models, so that a start folds only what came after.
+//!
+//! Made of the log alone: the snapshot before, the events since, written down. Never trusted further than the log confirms
+//! it; one that does not read back is passed over.
+
+use rkyv::util::AlignedVec;
+use ticketflow_event_store::{
+    CodecError, EmbeddedLog, Head, SnapshotError, push_snapshot_part, take_snapshot_part,
+};
+
+use crate::feed_runner::{FoldError, fold_up_to};
+use crate::orders::StoredOrder;
+use crate::read_models::ReadModels;
+use crate::seat_map::StoredSeatMap;
+
+/// The name of the read models' snapshot in the log's folder. A changed stored shape takes the next number.
+const SNAPSHOT_NAME: &str = "read-models-1";
+/// Orders in one part: so many are in memory twice while a snapshot is written or read.
+const ORDERS_PER_PART: usize = 10_000;
+
+/// A part of a stored snapshot, version 1.
+#[derive(rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+enum Part {
+    /// A show.
+    SeatMap(StoredSeatMap),
+    /// Some orders, in the order of payment; their shows come before.
+    Orders(Vec<StoredOrder>),
+}
+
+/// Why a snapshot was not stored. Nothing is lost: the next start folds more events.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreModelsError {
+    /// The log does not fold.
+    #[error("the read models cannot be folded")]
+    Fold(#[from] FoldError),
+    /// A part has no archived form.
+    #[error("the read models cannot be archived")]
+    Codec(#[from] CodecError),
+    /// The disk said no.
+    #[error("the snapshot of the read models cannot be stored")]
+    Snapshot(#[from] SnapshotError),
+}
+
+/// The read models of the newest usable snapshot, empty without one. Blocks on the disk.
+#[must_use]
+pub fn restore_models(log: &EmbeddedLog) -> ReadModels {
+    let stored = match log.latest_snapshot(SNAPSHOT_NAME) {
+        Ok((stored, skipped)) => {
+            for skipped in skipped {
+                tracing::warn!(path = skipped.path, fault = %skipped.fault, "a snapshot was skipped");
+            }
+            stored
+        }
+        Err(error) => {
+            tracing::warn!(%error, "the snapshots cannot be read; folding all events");
+            None
+        }
+    };
+    let models = stored.map(|stored| {
+        let models = read(&stored.bytes)?;
+        models.reached(stored.position);
+        Ok(models)
+    });
+    models.unwrap_or_else(|| Ok(ReadModels::default())).unwrap_or_else(|error: CodecError| {
+        tracing::warn!(%error, "the snapshot of the read models does not read back; folding all events");
+        ReadModels::default()
+    })
+}
+
+fn read(mut bytes: &[u8]) -> Result<ReadModels, CodecError> {
+    let models = ReadModels::default();
+    while let Some(part) = take_snapshot_part(&mut bytes)? {
+        match part {
+            Part::SeatMap(map) => models.restore_map(map),
+            Part::Orders(orders) => models.restore_orders(orders),
+        }
+    }
+    Ok(models)
+}
+
+/// Stores a snapshot of the read models at the head of the log, and says where that was. Blocks on the disk.
+///
+/// # Errors
+/// [`StoreModelsError`].
+pub fn store_models(log: &EmbeddedLog) -> Result<Head, StoreModelsError> {
+    let head = log.head();
+    let models = restore_models(log);
+    if models.position() < head.position {
+        fold_up_to(log, &models, head.position)?;
+        let mut bytes = AlignedVec::new();
+        for map in models.shows() {
+            push_snapshot_part(&mut bytes, &Part::SeatMap(map.to_stored()))?;
+        }
+        let orders = models.into_orders();
+        let mut stored = orders.stored();
+        loop {
+            let part: Vec<StoredOrder> = stored.by_ref().take(ORDERS_PER_PART).collect();
+            if part.is_empty() {
+                break;
+            }
+            push_snapshot_part(&mut bytes, &Part::Orders(part))?;
+        }
+        log.write_snapshot(SNAPSHOT_NAME, head, &bytes)?;
+    }
+    Ok(head)
+}

@@ -29,6 +29,8 @@ use crate::show_fold::ShowFold;
 const QUEUE_COMMANDS: usize = 4_096;
 /// Commands decided into one batch: past this a larger batch saves no more syncs and makes the first one wait.
 const BATCH_COMMANDS: usize = 1_024;
+/// Up to so many commands in a batch the task writes to the disk itself.
+const FEW_COMMANDS: usize = 2;
 /// Seats touched by one batch, which keeps it far below the log's largest batch.
 const BATCH_SEATS: usize = 50_000;
 /// Times that a batch is decided again after losing a race before its commands are refused.
@@ -345,6 +347,8 @@ impl ShowTask {
         draft.answers.push(Drafted { decide, result });
     }
 
+    /// A batch of few commands means that little is going on: then writing it here and now answers soonest. Under load the
+    /// log's own thread writes, while this one goes on serving.
     async fn append(&self, draft: &mut Draft, now: Timestamp) -> Result<Appended, AppendError> {
         let append = Append {
             stream: self.stream,
@@ -356,7 +360,13 @@ impl ShowTask {
             // What begins new work was refused above where space is low.
             urgency: Urgency::Essential,
         };
-        self.ports.log.append(append).await
+        let log = &self.ports.log;
+        let pending = if draft.answers.len() <= FEW_COMMANDS && other_threads_serve() {
+            log.append_here(append)
+        } else {
+            log.append(append)
+        };
+        pending.await
     }
 
     fn remember(&mut self, draft: &Draft, appended: &Appended, now: Timestamp) {
@@ -453,6 +463,11 @@ fn refuse(draft: Draft, error: AppendError) {
             send(decide, outcome);
         }
     }
+}
+
+/// Whether requests are taken while this thread waits for the disk.
+fn other_threads_serve() -> bool {
+    tokio::runtime::Handle::current().metrics().num_workers() > 1
 }
 
 /// A client that has gone does not need its answer; a retry with the same key gets it from the log.

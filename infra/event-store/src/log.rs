@@ -6,7 +6,7 @@
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -107,8 +107,8 @@ pub struct EmbeddedLog {
 
 struct Inner {
     shared: Arc<Shared>,
-    /// Without threads, whoever drives borrows the writer.
-    writer: Option<Mutex<Writer>>,
+    /// Whoever has it writes: the thread, or a caller who would rather write than wait for the thread.
+    writer: Arc<Mutex<Writer>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     lock: Mutex<Option<DiskLock>>,
 }
@@ -148,7 +148,27 @@ impl EmbeddedLog {
         }
     }
 
+    /// As [`EmbeddedLog::append`], but if nobody is writing, writes and syncs here and now, together with whatever waits.
+    /// That spares two changes of thread, which take as long as a fast disk, and blocks the caller for as long as the disk
+    /// takes; at most one caller at a time.
+    pub fn append_here(&self, append: Append) -> PendingAppend {
+        let inner = &*self.inner;
+        let Some(mut writer) = inner.free_writer() else { return self.append(append) };
+        let (answer, receiver) = oneshot::channel();
+        match self.check(append, answer).and_then(|request| inner.shared.queue.push_own(request)) {
+            Ok(()) => {
+                carry_on(&mut writer, Writer::drive_once);
+                PendingAppend { state: Pending::Queued(receiver) }
+            }
+            Err(error) => PendingAppend { state: Pending::Refused(error) },
+        }
+    }
+
     fn admit(&self, append: Append, answer: oneshot::Sender<Answer>) -> Result<(), AppendError> {
+        self.inner.shared.queue.push(self.check(append, answer)?)
+    }
+
+    fn check(&self, append: Append, answer: oneshot::Sender<Answer>) -> Result<Request, AppendError> {
         let shared = &self.inner.shared;
         let frame_bytes = append.frame_bytes().ok_or(AppendError::TooLarge)?;
         if frame_bytes > shared.options.max_batch_bytes {
@@ -157,15 +177,16 @@ impl EmbeddedLog {
         if append.urgency == Urgency::Normal && shared.reserve.storage_state() == StorageState::Low {
             return Err(AppendError::StorageLow);
         }
-        shared.queue.push(Request { append, frame_bytes, answer })
+        Ok(Request { append, frame_bytes, answer })
     }
 
     /// Without threads: writes everything queued, as one group where it fits, and keeps house. Does nothing with threads.
     pub fn drive(&self) {
-        if let Some(writer) = &self.inner.writer {
-            writer.lock().expect("the writer does not panic").drive();
-            if !self.inner.shared.is_dead() {
-                self.inner.shared.keep_house();
+        let shared = &self.inner.shared;
+        if shared.options.driver == Driver::Manual {
+            borrow(&self.inner.writer).drive();
+            if !shared.is_dead() {
+                shared.keep_house();
             }
         }
     }
@@ -327,17 +348,16 @@ fn share(disk: Arc<dyn Disk>, options: LogOptions, index: Index, report: &OpenRe
 
 impl Inner {
     fn start(shared: Arc<Shared>, lock: DiskLock) -> Result<Self, DiskError> {
-        let mut writer = Writer::new(shared.clone());
+        let writer = Arc::new(Mutex::new(Writer::new(shared.clone())));
         // The first look at the free space happens before the first append.
         let mut inner = Self {
             shared: shared.clone(),
-            writer: None,
+            writer: writer.clone(),
             threads: Mutex::default(),
             lock: Mutex::new(Some(lock)),
         };
         if shared.options.driver == Driver::Manual {
             shared.reserve.tend(&*shared.disk);
-            inner.writer = Some(Mutex::new(writer));
             return Ok(inner);
         }
         let housekeeping = Duration::from_millis(shared.options.housekeeping_interval_ms);
@@ -349,12 +369,16 @@ impl Inner {
             }
         })?;
         inner.spawn("log-writer", move || {
-            let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| writer.run()));
-            if ended.is_err() {
-                writer.fail(FatalError::Panicked);
+            while shared.queue.wait() {
+                carry_on(&mut borrow(&writer), Writer::drive);
             }
         })?;
         Ok(inner)
+    }
+
+    /// The writer, if nobody has it and there is a thread that does the rest.
+    fn free_writer(&self) -> Option<MutexGuard<'_, Writer>> {
+        (self.shared.options.driver == Driver::Threads).then(|| self.writer.try_lock().ok())?
     }
 
     fn spawn(&mut self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), DiskError> {
@@ -365,8 +389,8 @@ impl Inner {
 
     fn close(&self) -> Result<(), DiskError> {
         self.shared.queue.close();
-        if let Some(writer) = &self.writer {
-            writer.lock().unwrap_or_else(PoisonError::into_inner).drive();
+        if self.shared.options.driver == Driver::Manual {
+            borrow(&self.writer).drive();
         }
         let mut threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         // The writer first: while it finishes it may still need a spare from the housekeeper.
@@ -384,6 +408,17 @@ impl Inner {
         let stored = if self.shared.is_dead() { Ok(()) } else { self.shared.store_index(1) };
         drop(lock);
         stored
+    }
+}
+
+fn borrow(writer: &Mutex<Writer>) -> MutexGuard<'_, Writer> {
+    writer.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Lets the writer work; a panic on the way ends the log as a failed write does.
+fn carry_on(writer: &mut Writer, work: fn(&mut Writer)) {
+    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(writer))).is_err() {
+        writer.fail(FatalError::Panicked);
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) struct Queue {
 struct State {
     requests: VecDeque<Request>,
     bytes: usize,
-    writer_waits: bool,
+    thread_waits: bool,
     closed: bool,
 }
 
@@ -43,9 +43,24 @@ impl Queue {
         self.state.lock().expect("nothing panics while it holds the queue")
     }
 
-    /// Queues a request, or refuses it at once.
+    /// Queues a request for the writer's thread, or refuses it at once.
     pub(crate) fn push(&self, request: Request) -> Result<(), AppendError> {
         let mut state = self.state();
+        self.add(&mut state, request)?;
+        // The thread is woken only when it sleeps: under load a push costs no system call.
+        if std::mem::take(&mut state.thread_waits) {
+            drop(state);
+            self.filled.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Queues a request for the caller, who has the writer and will take it.
+    pub(crate) fn push_own(&self, request: Request) -> Result<(), AppendError> {
+        self.add(&mut self.state(), request)
+    }
+
+    fn add(&self, state: &mut State, request: Request) -> Result<(), AppendError> {
         let full =
             state.requests.len() >= self.max_batches || state.bytes + request.frame_bytes > self.max_bytes;
         if state.closed || full {
@@ -53,11 +68,6 @@ impl Queue {
         }
         state.bytes += request.frame_bytes;
         state.requests.push_back(request);
-        // The writer is woken only when it sleeps: under load a push costs no system call.
-        if std::mem::take(&mut state.writer_waits) {
-            drop(state);
-            self.filled.notify_one();
-        }
         Ok(())
     }
 
@@ -66,17 +76,17 @@ impl Queue {
         Self::drain(&mut self.state(), into)
     }
 
-    /// As [`Queue::take`], but waits for the first request; `false` when the queue is closed and empty.
-    pub(crate) fn wait(&self, into: &mut VecDeque<Request>) -> bool {
+    /// Waits until there is something to take; `false` when the queue is closed and empty.
+    pub(crate) fn wait(&self) -> bool {
         let mut state = self.state();
         loop {
-            if Self::drain(&mut state, into) {
+            if !state.requests.is_empty() {
                 return true;
             }
             if state.closed {
                 return false;
             }
-            state.writer_waits = true;
+            state.thread_waits = true;
             state = self.filled.wait(state).expect("nothing panics while it holds the queue");
         }
     }

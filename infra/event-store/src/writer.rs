@@ -76,20 +76,23 @@ impl Writer {
         }
     }
 
-    /// Works until the queue is closed and empty.
-    pub(crate) fn run(&mut self) {
-        while !self.pending.is_empty() || self.shared.queue.wait(&mut self.pending) {
-            self.commit_group();
+    /// Works until nothing waits.
+    pub(crate) fn drive(&mut self) {
+        while self.shared.queue.take(&mut self.pending) {
+            self.finish_pending();
         }
     }
 
-    /// Works until the queue is empty; says whether there was anything to do.
-    pub(crate) fn drive(&mut self) -> bool {
-        let worked = self.shared.queue.take(&mut self.pending);
-        while !self.pending.is_empty() || self.shared.queue.take(&mut self.pending) {
+    /// Works until everything is done that waits now; what comes meanwhile is left to the thread.
+    pub(crate) fn drive_once(&mut self) {
+        self.shared.queue.take(&mut self.pending);
+        self.finish_pending();
+    }
+
+    fn finish_pending(&mut self) {
+        while !self.pending.is_empty() {
             self.commit_group();
         }
-        worked
     }
 
     /// Gathers a group and flushes it. Gathering ends when nothing waits, or when it took as long as the last flush: then

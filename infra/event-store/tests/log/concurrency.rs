@@ -1,8 +1,11 @@
 //! Many threads, one log on the real disk.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use ticketflow_event_store::{AppendError, EmbeddedLog, Expected, Feed, LogOptions, RealDisk};
+use ticketflow_event_store::{
+    AppendError, EmbeddedLog, Expected, FatalError, Fault, Feed, LogOptions, RealDisk, SimDisk,
+};
 
 use crate::world::{Seen, batch, read_stream, stream};
 
@@ -32,8 +35,11 @@ fn exactly_one_writer_wins_each_revision() {
                     let mut revision = 0;
                     while revision < WINS {
                         let number = writer * 1_000_000 + revision;
-                        match log.append(batch(number, contested, Expected::Revision(revision), &[50])).wait()
-                        {
+                        let append = batch(number, contested, Expected::Revision(revision), &[50]);
+                        // Half of them write themselves whenever the writer is free.
+                        let pending =
+                            if writer % 2 == 0 { log.append(append) } else { log.append_here(append) };
+                        match pending.wait() {
                             Ok(appended) => {
                                 assert_eq!(appended.revision, revision + 1);
                                 won.push(appended.revision);
@@ -162,4 +168,83 @@ fn a_full_queue_refuses_and_a_closed_log_too() {
     }
     log.close().unwrap();
     assert_eq!(log.append(batch(9, stream(1), Expected::Any, &[1])).wait(), Err(AppendError::Unavailable));
+}
+
+#[test]
+fn who_appends_here_has_the_answer_when_the_writer_was_free() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = threaded(folder.path());
+    for number in 1..=3 {
+        let mut pending = log.append_here(batch(number, stream(1), Expected::Revision(number - 1), &[9]));
+        // The writer's thread sleeps, since nobody else appends: so the batch was written on this one.
+        let appended = pending.try_wait().expect("answered on return").unwrap();
+        assert_eq!((appended.revision, log.head().position), (number, number));
+    }
+    let mut lost = log.append_here(batch(9, stream(1), Expected::Revision(1), &[9]));
+    assert_eq!(lost.try_wait(), Some(Err(AppendError::Conflict { actual: 3 })));
+    let mut large = log.append_here(batch(9, stream(1), Expected::Any, &[40 << 10]));
+    assert_eq!(large.try_wait(), Some(Err(AppendError::TooLarge)));
+    log.close().unwrap();
+    let mut late = log.append_here(batch(9, stream(1), Expected::Any, &[9]));
+    assert_eq!(late.try_wait(), Some(Err(AppendError::Unavailable)));
+}
+
+#[test]
+fn what_waits_while_a_caller_writes_is_written_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = threaded(folder.path());
+    std::thread::scope(|scope| {
+        for writer in 0..4_u64 {
+            let log = &log;
+            scope.spawn(move || {
+                for number in 0..500 {
+                    let append = batch(writer * 1_000 + number, stream(writer as u8), Expected::Any, &[30]);
+                    let pending =
+                        if (writer + number) % 2 == 0 { log.append(append) } else { log.append_here(append) };
+                    assert_eq!(pending.wait().unwrap().revision, number + 1);
+                }
+            });
+        }
+    });
+    assert_eq!(log.head().position, 2_000);
+    assert_eq!(log.verify(|_| {}).unwrap().fault, None);
+}
+
+#[test]
+fn a_disk_that_fails_under_a_caller_ends_the_log_like_any_other() {
+    let mut failed = 0;
+    for call in 1..200 {
+        let disk = SimDisk::new(call);
+        let told = Arc::new(AtomicU32::new(0));
+        let fatal = {
+            let told = told.clone();
+            Arc::new(move |_: &FatalError| drop(told.fetch_add(1, Ordering::SeqCst)))
+        };
+        let options = LogOptions {
+            first_segment_bytes: 8 << 10,
+            segment_bytes: 8 << 10,
+            max_batch_bytes: 2 << 10,
+            low_space_bytes: 0,
+            fatal,
+            ..LogOptions::default()
+        };
+        let (log, _) = EmbeddedLog::open(Arc::new(disk.clone()), options.clone()).unwrap();
+        disk.fail_call(disk.calls() + call, Fault::InputOutput);
+        let mut acknowledged = 0;
+        for number in 1..=40 {
+            match log.append_here(batch(number, stream(1), Expected::Any, &[300])).wait() {
+                Ok(appended) => acknowledged = appended.revision,
+                Err(AppendError::Unknown) => failed += 1,
+                Err(AppendError::Unavailable | AppendError::StorageLow) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+        // The owner is told once, by whoever met the fault, and nothing is taken after it.
+        assert!(told.load(Ordering::SeqCst) <= 1);
+        drop(log);
+        disk.kill();
+        let (log, _) = EmbeddedLog::open(Arc::new(disk.clone()), options).unwrap();
+        assert!(read_stream(&log, stream(1), 0).len() as u64 >= acknowledged, "call {call}");
+    }
+    assert!(failed > 20, "the fault hit appends {failed} times");
 }

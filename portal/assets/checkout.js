@@ -12,15 +12,17 @@ async function clockOffset() {
 
 async function countDown(element) {
   const end = Date.parse(element.dataset.expires);
+  const nearly = element.parentElement.querySelector("[data-hurry]");
   const offset = await clockOffset().catch(() => 0);
   const show = () => {
     const left = Math.max(0, Math.ceil((end - Date.now() - offset) / 1000));
     element.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
     element.classList.toggle("hurry", left <= 60);
-    if (left === 0) {
-      clearInterval(timer);
-      location.assign(element.dataset.over);
-    }
+    if (left <= 60 && nearly && !nearly.textContent) nearly.textContent = nearly.dataset.hurry;
+    if (left > 0) return;
+    clearInterval(timer);
+    // A payment on its way is left to arrive: the hold waits for it.
+    if (!document.querySelector("[data-pay-form][data-sent]")) location.assign(element.dataset.over);
   };
   const timer = setInterval(show, 250);
   show();
@@ -39,10 +41,17 @@ export function rutProblem(text) {
   return letter === match[2].toUpperCase() ? "" : "wrong";
 }
 
+// 123456785 and 12345678-5 as 12.345.678-5; any other text as it is.
+function writtenRut(text) {
+  const match = /^(\d{1,8})-?([\dkK])$/.exec(text.replace(/\s/g, ""));
+  return match ? `${String(Number(match[1])).replace(/\B(?=(\d{3})+$)/g, ".")}-${match[2].toUpperCase()}` : text;
+}
+
 function checkRut(input) {
   const words = document.querySelector("[data-rut-wrong]").dataset;
   const place = document.getElementById("rut-problem");
-  const say = () => {
+  const say = (event) => {
+    if (event.type === "blur") input.value = writtenRut(input.value);
     const problem = input.value.trim() ? rutProblem(input.value) : "";
     place.textContent = problem === "wrong" ? words.rutWrong : problem ? words.rutMalformed : "";
     input.toggleAttribute("data-good", Boolean(input.value.trim()) && !problem);
@@ -50,7 +59,15 @@ function checkRut(input) {
     else input.removeAttribute("aria-invalid");
   };
   input.addEventListener("blur", say);
-  input.addEventListener("input", () => { if (!rutProblem(input.value) || place.textContent) say(); });
+  input.addEventListener("input", (event) => { if (!rutProblem(input.value) || place.textContent) say(event); });
+}
+
+// What the server found wrong is taken back as soon as it is written anew.
+function forgive(input) {
+  input.addEventListener("input", () => {
+    input.removeAttribute("aria-invalid");
+    document.getElementById(`${input.id}-problem`).textContent = "";
+  }, { once: true });
 }
 
 function payOnce(form) {
@@ -60,6 +77,7 @@ function payOnce(form) {
     const button = form.querySelector("button[type=submit]");
     button.setAttribute("aria-disabled", "true");
     button.textContent = form.dataset.paying;
+    form.querySelector("[data-paying-word]").textContent = form.dataset.paying;
   });
   // Back from another page the form is itself again.
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
@@ -92,6 +110,7 @@ function freshKey() {
 document.querySelectorAll("[data-expires]").forEach((element) => countDown(element));
 const rut = document.querySelector("input[name=rut]");
 if (rut) checkRut(rut);
+document.querySelectorAll(".field [aria-invalid]:not([name=rut])").forEach(forgive);
 document.querySelectorAll("[data-pay-form]").forEach(payOnce);
 document.querySelectorAll("[data-print]").forEach((button) => {
   button.hidden = false;

@@ -33,6 +33,13 @@ function rgb(text) {
   return [0, 2, 4].map((at) => parseInt(wide.slice(at, at + 2), 16) || 0);
 }
 
+// White or near-black, whichever stands out more on a colour.
+export function inkOn(color) {
+  const linear = rgb(color).map((part) => (part <= 10 ? part / 3295 : ((part / 255 + 0.055) / 1.055) ** 2.4));
+  const luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
+  return luminance > 0.2 ? "#1c1a17" : "#fff";
+}
+
 // Draws a seat at device pixels; `size` is the room between seats.
 export function drawSeat(context, x, y, size, status, color, colors) {
   const radius = size * 0.4;
@@ -57,8 +64,8 @@ export function drawSeat(context, x, y, size, status, color, colors) {
   context.stroke();
 }
 
-export function drawNumber(context, x, y, size, text, font) {
-  context.fillStyle = "#fff";
+export function drawNumber(context, x, y, size, text, ink, font) {
+  context.fillStyle = ink;
   context.font = `600 ${Math.round(size * (text.length > 2 ? 0.3 : 0.36))}px ${font}`;
   context.textAlign = "center";
   context.textBaseline = "middle";

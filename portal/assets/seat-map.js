@@ -10,6 +10,11 @@ import { sendHold } from "./checkout.js";
 
 const MAX_PITCH_PX = 46;
 const COMFORTABLE_PITCH_PX = 26;
+// The whole of a small plan is shown no larger than this.
+const WHOLE_PITCH_PX = 34;
+// Free room around the whole plan; seats reach past their points by less than this share of their pitch.
+const WHOLE_MARGIN_PX = 14;
+const SEAT_REACH = 0.8;
 const SETTLE_MS = 130;
 const LOST_MARK_MS = 1_600;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -21,6 +26,7 @@ class SeatMap extends HTMLElement {
     this.texts = JSON.parse(this.dataset.texts);
     this.max = Number(this.dataset.max);
     this.selling = this.dataset.selling === "true";
+    this.counted = this.dataset.counted === "true";
     this.picked = new Set();
     this.lost = new Map();
     this.focusSeat = -1;
@@ -76,7 +82,7 @@ class SeatMap extends HTMLElement {
       return element;
     };
     const { texts } = this;
-    this.canvas = make("canvas", { tabindex: "0", role: "application", "aria-label": texts.mapInstructions });
+    this.canvas = make("canvas", { tabindex: "0", role: "application", "aria-label": texts.mapLabel, "aria-describedby": "map-help" });
     const button = (label, sign, act) => {
       const element = make("button", { type: "button", "aria-label": label, title: label }, sign);
       element.addEventListener("click", act);
@@ -89,10 +95,13 @@ class SeatMap extends HTMLElement {
     this.speech = make("p", { class: "unseen", "aria-live": "polite" });
     this.alarm = make("p", { class: "map-toast", role: "alert" });
     const sign = (kind) => make("li", {}, make("i", { class: `sign ${kind}`, "aria-hidden": "true" }), texts.legend[kind]);
+    const help = make("p", { class: "map-help", id: "map-help" }, texts.mapHelp);
     this.replaceChildren(
-      this.canvas, this.stateMark, this.tip, this.alarm, this.speech,
-      make("div", { class: "map-zoom" }, button(texts.zoomIn, "+", centre(1.6)), button(texts.zoomOut, "−", centre(1 / 1.6)), button(texts.zoomAll, "⤢", () => this.showAll())),
-      make("ul", { class: "map-legend" }, ...["available", "picked", "held", "sold", "blocked"].map(sign)),
+      make("div", { class: "map-stage" }, this.canvas, help, this.tip, this.alarm, this.speech),
+      make("div", { class: "map-bar" },
+        make("div", { class: "map-notes" }, this.stateMark, make("ul", { class: "map-legend", role: "list" }, ...["available", "picked", "held", "sold", "blocked"].map(sign))),
+        make("div", { class: "map-zoom" }, button(texts.zoomIn, "+", centre(1.6)), button(texts.zoomOut, "−", centre(1 / 1.6)), button(texts.zoomAll, "⤢", () => this.showAll())),
+      ),
     );
     this.form = document.getElementById("selection");
     if (this.form) this.form.hidden = false;
@@ -111,8 +120,14 @@ class SeatMap extends HTMLElement {
       this.draw();
     });
     this.canvas.addEventListener("blur", () => this.draw());
-    this.sizes = new ResizeObserver(() => { this.resize(); this.draw(); });
-    this.sizes.observe(this);
+    // Painted in the same frame: a canvas of a new size is black until then.
+    this.sizes = new ResizeObserver(() => { this.resize(); this.paint(performance.now()); });
+    this.sizes.observe(this.canvas);
+    // A page that is left is kept by the browser with its stream open, and six streams are all the connections that
+    // it makes to a server: the seventh page would never load.
+    addEventListener("pagehide", () => this.feed?.close());
+    // Back from the checkout such a page would show seats and a selection of before.
+    addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { this.painter.setTheme(theme(this)); this.draw(); });
     for (const form of document.querySelectorAll("[data-hold-form]")) form.addEventListener("submit", (event) => this.send(event, form));
   }
@@ -121,10 +136,12 @@ class SeatMap extends HTMLElement {
 
   resize() {
     const ratio = Math.min(devicePixelRatio || 1, 3);
-    this.canvas.width = Math.max(1, Math.round(this.clientWidth * ratio));
-    this.canvas.height = Math.max(1, Math.round(this.clientHeight * ratio));
+    this.canvas.width = Math.max(1, Math.round(this.canvas.clientWidth * ratio));
+    this.canvas.height = Math.max(1, Math.round(this.canvas.clientHeight * ratio));
     const [minX, minY, maxX, maxY] = this.plan.bounds;
-    const fit = Math.min(this.clientWidth / (maxX - minX), (this.clientHeight - 44) / (maxY - minY));
+    const reach = this.plan.pitch * SEAT_REACH * 2;
+    const room = (pixels) => Math.max(1, pixels - WHOLE_MARGIN_PX * 2);
+    const fit = Math.min(room(this.canvas.clientWidth) / (maxX - minX + reach), room(this.canvas.clientHeight) / (maxY - minY + reach), WHOLE_PITCH_PX / this.plan.pitch);
     const whole = !this.view || this.view.scale <= this.minScale * 1.001;
     this.minScale = fit;
     this.maxScale = Math.max(fit, MAX_PITCH_PX / this.plan.pitch);
@@ -136,8 +153,8 @@ class SeatMap extends HTMLElement {
   showAll() {
     const [minX, minY, maxX, maxY] = this.plan.bounds;
     this.view.scale = this.minScale;
-    this.view.x = (minX + maxX) / 2 - this.clientWidth / 2 / this.minScale;
-    this.view.y = (minY + maxY) / 2 - (this.clientHeight - 44) / 2 / this.minScale;
+    this.view.x = (minX + maxX) / 2 - this.canvas.clientWidth / 2 / this.minScale;
+    this.view.y = (minY + maxY) / 2 - this.canvas.clientHeight / 2 / this.minScale;
     this.settle();
   }
 
@@ -155,7 +172,7 @@ class SeatMap extends HTMLElement {
   keepInside() {
     const { view } = this;
     const [minX, minY, maxX, maxY] = this.plan.bounds;
-    const [halfW, halfH] = [this.clientWidth / 2 / view.scale, this.clientHeight / 2 / view.scale];
+    const [halfW, halfH] = [this.canvas.clientWidth / 2 / view.scale, this.canvas.clientHeight / 2 / view.scale];
     view.x = Math.min(maxX, Math.max(minX, view.x + halfW)) - halfW;
     view.y = Math.min(maxY, Math.max(minY, view.y + halfH)) - halfH;
   }
@@ -169,17 +186,18 @@ class SeatMap extends HTMLElement {
   }
 
   draw() {
-    this.pending ||= requestAnimationFrame((now) => {
-      this.pending = 0;
-      const began = performance.now();
-      for (const [seat, since] of this.lost) if (now - since > LOST_MARK_MS) this.lost.delete(seat);
-      const focused = document.activeElement === this.canvas ? this.focusSeat : -1;
-      const marks = { picked: this.picked, lost: this.lost, focus: focused, free: this.freeTexts, now };
-      const missing = this.painter.frame(this.view, marks, !this.moving);
-      this.frames.push(performance.now() - began);
-      if (this.frames.length > 600) this.frames.shift();
-      if (missing || this.lost.size) this.draw();
-    });
+    this.pending ||= requestAnimationFrame((now) => { this.pending = 0; this.paint(now); });
+  }
+
+  paint(now) {
+    const began = performance.now();
+    for (const [seat, since] of this.lost) if (now - since > LOST_MARK_MS) this.lost.delete(seat);
+    const focused = document.activeElement === this.canvas ? this.focusSeat : -1;
+    const marks = { picked: this.picked, lost: this.lost, focus: focused, free: this.freeTexts, now };
+    const missing = this.painter.frame(this.view, marks, !this.moving);
+    this.frames.push(performance.now() - began);
+    if (this.frames.length > 600) this.frames.shift();
+    if (missing || this.lost.size) this.draw();
   }
 
   point({ x, y }) { return [this.view.x + x / this.view.scale, this.view.y + y / this.view.scale]; }
@@ -192,8 +210,8 @@ class SeatMap extends HTMLElement {
 
   lookAt(seat, pitch = COMFORTABLE_PITCH_PX) {
     this.view.scale = Math.min(this.maxScale, Math.max(this.minScale, pitch / this.plan.pitch));
-    this.view.x = this.plan.x[seat] - this.clientWidth / 2 / this.view.scale;
-    this.view.y = this.plan.y[seat] - this.clientHeight / 2 / this.view.scale;
+    this.view.x = this.plan.x[seat] - this.canvas.clientWidth / 2 / this.view.scale;
+    this.view.y = this.plan.y[seat] - this.canvas.clientHeight / 2 / this.view.scale;
     this.settle();
   }
 
@@ -257,7 +275,7 @@ class SeatMap extends HTMLElement {
       Object.assign(document.createElement("b"), { textContent: `${zone.name} · ${this.place(seat)}` }),
       Object.assign(document.createElement("span"), { textContent: `${this.money(zone.price)} · ${state}` }),
     );
-    const [x, y] = [Math.min(at.x, this.clientWidth - 130), at.y - this.plan.pitch * this.view.scale * 0.5];
+    const [x, y] = [Math.min(at.x, this.canvas.clientWidth - 130), at.y - this.plan.pitch * this.view.scale * 0.5];
     this.tip.style.transform = `translate(calc(${Math.max(130, x)}px - 50%), calc(${y}px - 100% - 8px))`;
   }
 
@@ -275,7 +293,7 @@ class SeatMap extends HTMLElement {
   }
 
   zoomKey(factor) {
-    const at = this.focusSeat < 0 ? [this.clientWidth / 2, this.clientHeight / 2]
+    const at = this.focusSeat < 0 ? [this.canvas.clientWidth / 2, this.canvas.clientHeight / 2]
       : [(this.plan.x[this.focusSeat] - this.view.x) * this.view.scale, (this.plan.y[this.focusSeat] - this.view.y) * this.view.scale];
     this.zoomAt(...at, factor);
   }
@@ -290,7 +308,7 @@ class SeatMap extends HTMLElement {
     this.focusSeat = seat;
     const [x, y] = [(this.plan.x[seat] - this.view.x) * this.view.scale, (this.plan.y[seat] - this.view.y) * this.view.scale];
     const edge = 60;
-    const outside = x < edge || y < edge || x > this.clientWidth - edge || y > this.clientHeight - edge;
+    const outside = x < edge || y < edge || x > this.canvas.clientWidth - edge || y > this.canvas.clientHeight - edge;
     if (this.plan.pitch * this.view.scale < PICK_PITCH) this.lookAt(seat);
     else if (outside) this.lookAt(seat, this.plan.pitch * this.view.scale);
     this.say(this.describe(seat));
@@ -363,6 +381,7 @@ class SeatMap extends HTMLElement {
   }
 
   showCounts() {
+    if (!this.counted) return void (this.freeTexts = []);
     this.freeTexts = this.freeCounts.map((free) => (free ? fill(this.texts.free, { n: this.group(free) }) : this.texts.soldOut));
     for (const item of document.querySelectorAll("#zones [data-zone]")) {
       const zone = this.plan.zones.find((candidate) => candidate.name === item.dataset.zone);
@@ -397,7 +416,13 @@ class SeatMap extends HTMLElement {
     const price = Object.assign(document.createElement("span"), { textContent: this.money(zone.price) });
     const remove = Object.assign(document.createElement("button"), { type: "button", textContent: "×", title: fill(this.texts.removeSeat, { seat: this.short(seat) }) });
     remove.setAttribute("aria-label", remove.title);
-    remove.addEventListener("click", () => this.unpick(seat));
+    remove.addEventListener("click", () => {
+      const place = [...this.picked].indexOf(seat);
+      this.unpick(seat);
+      // The pressed button is gone: the focus goes to the next one, or back to the map.
+      const left = this.form.querySelectorAll("[data-seats] button");
+      (left[Math.min(place, left.length - 1)] ?? this.canvas).focus({ preventScroll: true });
+    });
     const field = Object.assign(document.createElement("input"), { type: "hidden", name: "seat", value: this.plan.name(seat) });
     item.append(name, price, remove, field);
     return item;
@@ -413,18 +438,18 @@ class SeatMap extends HTMLElement {
       const refusal = await sendHold(form);
       if (refusal) {
         place.textContent = `${refusal.title}. ${refusal.next}`;
-        place.hidden = false;
         const taken = new Set(refusal.conflicting_seats);
         for (const seat of [...this.picked]) if (taken.has(this.plan.name(seat))) this.lose(seat);
-        if (taken.size) { place.hidden = false; }
+        place.hidden = false;
+        this.sending = false;
       }
+      // Taken, and the browser is on its way to the checkout: that these seats are on hold now is no loss.
     } catch {
       place.textContent = this.texts.holdFailed;
       place.hidden = false;
-    } finally {
       this.sending = false;
-      this.draw();
     }
+    this.draw();
   }
 }
 

@@ -2,11 +2,13 @@
 // stretches the tiles of the former scale until those of the new one are ready, a few per frame. A changed seat is
 // repainted alone, in the tiles that show it.
 
-import { AVAILABLE, NUMBER_PITCH, PICK_PITCH, SPECK_PITCH, drawFocus, drawNumber, drawPicked, drawSeat, mix } from "./seat-glyphs.js";
+import { AVAILABLE, NUMBER_PITCH, PICK_PITCH, SPECK_PITCH, drawFocus, drawNumber, drawPicked, drawSeat, inkOn, mix } from "./seat-glyphs.js";
 
 const TILE = 256;
 // Time for painting tiles in one frame; the rest of 16 ms is for copying and the browser.
 const TILE_BUDGET_MS = 7;
+// Between a label and the edge of the map.
+const LABEL_EDGE = 6;
 // Tiles kept: twice what a large screen shows.
 const MAX_TILES = 360;
 
@@ -24,6 +26,7 @@ export class SeatPainter {
   setTheme(colors) {
     this.colors = colors;
     this.shades = this.plan.zones.map((zone) => mix(zone.color, colors.ground, colors.tint));
+    this.inks = this.plan.zones.map((zone) => inkOn(zone.color));
     this.forgetTiles();
   }
 
@@ -70,7 +73,7 @@ export class SeatPainter {
     }
     drawSeat(context, x, y, size, this.statuses[seat], color, this.colors);
     if (size / this.ratio >= NUMBER_PITCH && this.statuses[seat] === AVAILABLE) {
-      drawNumber(context, x, y, size, this.plan.number(seat), this.colors.font);
+      drawNumber(context, x, y, size, this.plan.number(seat), this.inks[this.plan.zoneOf[seat]], this.colors.font);
     }
   }
 
@@ -220,12 +223,17 @@ export class SeatPainter {
     context.textAlign = "center";
     context.textBaseline = "middle";
     const taken = [];
+    const [right, bottom] = [this.canvas.width / view.ratio, this.canvas.height / view.ratio];
+    const within = (at, half, end) => (at < 0 || at > end ? at : Math.max(half + LABEL_EDGE, Math.min(end - half - LABEL_EDGE, at)));
     for (const zone of this.plan.zones) {
       if (near && !zone.general) continue;
-      const [x, y] = [(zone.center[0] - view.x) * view.scale, (zone.center[1] - view.y) * view.scale];
+      const middle = [(zone.center[0] - view.x) * view.scale, (zone.center[1] - view.y) * view.scale];
       const title = zone.name.length > 28 ? `${zone.name.slice(0, 27)}…` : zone.name;
-      context.font = `650 12px ${this.colors.font}`;
-      const width = Math.max(context.measureText(title).width, 44) + 18;
+      const count = free[zone.index] ?? "";
+      const [titleFont, countFont] = [`650 12px ${this.colors.font}`, `450 11px ${this.colors.font}`];
+      const widthIn = (font, text) => { context.font = font; return context.measureText(text).width; };
+      const width = Math.max(widthIn(countFont, count), widthIn(titleFont, title), 44) + 18;
+      const [x, y] = [within(middle[0], width / 2, right), within(middle[1], 20, bottom)];
       const box = [x - width / 2, y - 20, x + width / 2, y + 20];
       if (taken.some((other) => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1])) continue;
       taken.push(box);
@@ -234,10 +242,10 @@ export class SeatPainter {
       context.roundRect(box[0], box[1], width, 40, 10);
       context.fill();
       context.fillStyle = this.colors.ink;
-      context.fillText(title, x, y - 7);
-      context.font = `450 11px ${this.colors.font}`;
+      context.fillText(title, x, count ? y - 7 : y);
+      context.font = countFont;
       context.globalAlpha = 0.75;
-      context.fillText(free[zone.index] ?? "", x, y + 9);
+      context.fillText(count, x, y + 9);
       context.globalAlpha = 1;
     }
   }

@@ -5,12 +5,16 @@ const GRID_SEATS_PER_CELL = 4;
 // A wider gap than this between neighbours is an aisle.
 const AISLE_PITCHES = 1.9;
 const DEFAULT_PITCH_CM = 50;
+// Blocks drawn for general admission that has no outline: as wide as the rest of the plan, at least so wide.
+const LEAST_BLOCK_WIDTH_CM = 800;
+const BLOCK_HEIGHT_TO_WIDTH = 0.16;
+const BLOCK_GAP_CM = 120;
 
 export class SeatPlan {
   constructor(document, colors) {
-    this.bounds = document.bounds;
     this.decor = document.decor ?? [];
     this.zones = document.zones.map((zone, index) => ({ ...zone, index, color: colors.get(zone.name) ?? "#5b6b7a" }));
+    this.bounds = placeBlocks(extent(this.zones, this.decor), this.zones);
     this.total = this.zones.reduce((sum, zone) => sum + zone.count, 0);
     this.x = new Float32Array(this.total).fill(NaN);
     this.y = new Float32Array(this.total).fill(NaN);
@@ -155,6 +159,36 @@ export class SeatPlan {
     return row ? row.labels?.[seat - row.first] ?? String(seat - row.first + 1) : "";
   }
   name(seat) { return `${this.zone(seat).name}-${this.rowLabel(seat)}-${this.number(seat)}`; }
+}
+
+// The box of what is drawn: not of places without an outline, which the document's own bounds may count in. Inside out
+// when there is nothing.
+function extent(zones, decor) {
+  const box = [Infinity, Infinity, -Infinity, -Infinity];
+  const add = (x, y) => {
+    box[0] = Math.min(box[0], x); box[1] = Math.min(box[1], y);
+    box[2] = Math.max(box[2], x); box[3] = Math.max(box[3], y);
+  };
+  for (const zone of zones) for (const row of zone.rows ?? []) row.x.forEach((x, seat) => add(x, row.y[seat]));
+  for (const { outline } of [...zones, ...decor]) for (const [x, y] of outline ?? []) add(x, y);
+  return box;
+}
+
+// General admission without an outline gets a block below everything else, so that the map shows the whole sale.
+// Returns the bounds with the blocks in them.
+function placeBlocks(given, zones) {
+  const bounds = given[0] > given[2] ? [0, 0, 0, 0] : [...given];
+  const width = Math.max(bounds[2] - bounds[0], LEAST_BLOCK_WIDTH_CM);
+  const [left, height] = [(bounds[0] + bounds[2] - width) / 2, width * BLOCK_HEIGHT_TO_WIDTH];
+  for (const zone of zones) {
+    if (!zone.general || zone.outline?.length > 2) continue;
+    const top = bounds[3] + BLOCK_GAP_CM;
+    zone.outline = [[left, top], [left + width, top], [left + width, top + height], [left, top + height]];
+    bounds[0] = Math.min(bounds[0], left);
+    bounds[2] = Math.max(bounds[2], left + width);
+    bounds[3] = top + height;
+  }
+  return bounds;
 }
 
 function inside(outline, x, y) {

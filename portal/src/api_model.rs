@@ -117,6 +117,9 @@ impl SeatLabels {
     }
 }
 
+/// The row of places without a number, in names `{zone}-GA-{n}`.
+pub(crate) const GENERAL_ROW: &str = "GA";
+
 /// What a seat is to a buyer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SeatStatus {

@@ -1,8 +1,8 @@
 //! Style sheet, scripts and icon, inside the binary, under addresses that carry a hash of their content: a browser
 //! keeps them for ever and a new release needs no cache to be emptied.
 //!
-//! Scripts import each other by plain name; the names are replaced by the hashed ones here, leaves first, so that the
-//! hash of a module covers everything it loads.
+//! Files name each other by plain name; the names are replaced by the hashed ones here, leaves first, so that the hash
+//! of a file covers everything it loads.
 
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
@@ -18,10 +18,10 @@ const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=3153600
 /// Hash bytes in an address: 64 bits tell releases apart.
 const HASH_BYTES: usize = 8;
 
-/// Every file to serve; a script comes after the scripts that it imports.
+/// Every file to serve; a file comes after the files that it names.
 const FILES: [&str; 9] = [
-    "portal.css",
     "icon.svg",
+    "portal.css",
     "seat-plan.js",
     "seat-glyphs.js",
     "seat-painter.js",

@@ -7,13 +7,15 @@
 use crate::api_model::{Hold, Money};
 use data_encoding::BASE64URL_NOPAD;
 use http::{HeaderMap, HeaderValue, header};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 const HOLD: &str = "ticketflow_hold";
 const LAST_ORDER: &str = "ticketflow_order";
 /// Browsers drop a cookie of more than 4,096 bytes; the rest is for name and attributes.
 const MAX_VALUE_BYTES: usize = 3_600;
+/// The API ends a payment at most so long after its start.
+const LONGEST_PAYMENT_SECONDS: i64 = 300;
 /// How long a second click on "pay" still finds its way to the tickets.
 const LAST_ORDER_SECONDS: i64 = 3_600;
 
@@ -27,6 +29,9 @@ pub(crate) struct RememberedHold {
     pub(crate) count: usize,
     /// Seat names with their prices in minor units; empty when names are so long that no cookie holds them.
     pub(crate) seats: Vec<(String, i64)>,
+    /// The key of a payment whose outcome is not known: whatever page comes next must ask with it, not anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) paying_key: Option<String>,
 }
 
 impl RememberedHold {
@@ -38,6 +43,7 @@ impl RememberedHold {
             total: hold.total.clone(),
             count: hold.seats.len(),
             seats: hold.seats.iter().map(|held| (held.seat.clone(), held.price.amount)).collect(),
+            paying_key: None,
         };
         if remembered.encoded().len() > MAX_VALUE_BYTES {
             remembered.seats.clear();
@@ -54,9 +60,19 @@ impl RememberedHold {
     pub(crate) fn read(headers: &HeaderMap, now: Timestamp) -> Option<Self> {
         let bytes = BASE64URL_NOPAD.decode(cookie(headers, HOLD)?.as_bytes()).ok()?;
         let hold: Self = serde_json::from_slice(&bytes).ok()?;
-        let token_fits_a_header = hold.token.bytes().all(|byte| byte.is_ascii_graphic());
-        let whole = is_id(&hold.hold_id) && token_fits_a_header;
+        let fits_a_header = |text: &String| text.bytes().all(|byte| byte.is_ascii_graphic());
+        let whole =
+            is_id(&hold.hold_id) && fits_a_header(&hold.token) && hold.paying_key.iter().all(fits_a_header);
         (whole && hold.expires_at.parse::<Timestamp>().ok()? > now).then_some(hold)
+    }
+
+    /// The same hold while a payment of it may be under way: remembered for as long as the API lets a hold wait for
+    /// its payment, with the payment's key, so that the next press still finds it.
+    pub(crate) fn waiting_for_payment(&self, key: &str, now: Timestamp) -> Self {
+        let longest = now + SignedDuration::from_secs(LONGEST_PAYMENT_SECONDS);
+        let known: Option<Timestamp> = self.expires_at.parse().ok();
+        let expires_at = known.map_or(longest, |known| known.max(longest)).to_string();
+        Self { expires_at, paying_key: Some(key.to_owned()), ..self.clone() }
     }
 
     /// The cookie that keeps this hold until its deadline.
@@ -139,6 +155,18 @@ mod tests {
     }
 
     #[test]
+    fn a_hold_outlives_its_deadline_while_it_is_being_paid() {
+        let remembered = RememberedHold::new(&hold("A-1-1"));
+        let late: Timestamp = "2026-11-22T11:59:59Z".parse().unwrap();
+        let waiting = remembered.waiting_for_payment("key", late);
+        assert_eq!(waiting.expires_at, "2026-11-22T12:04:59Z");
+        let sent_back = RememberedHold::read(&sent_back(&waiting.keep("S", late, false)), late).unwrap();
+        assert_eq!(sent_back.paying_key.as_deref(), Some("key"));
+        let early: Timestamp = "2026-11-22T11:30:00Z".parse().unwrap();
+        assert_eq!(remembered.waiting_for_payment("key", early).expires_at, remembered.expires_at);
+    }
+
+    #[test]
     fn names_too_long_for_a_cookie_leave_the_count_and_the_total() {
         let remembered = RememberedHold::new(&hold(&"🎭".repeat(200)));
         assert!(remembered.seats.is_empty() && remembered.count == 10);
@@ -153,6 +181,9 @@ mod tests {
         assert_eq!(RememberedHold::read(&sent_back(&forged.keep("S", now, false)), now), None);
         forged.hold_id = "ok".into();
         forged.token = "x\r\nInjected: 1".into();
+        assert_eq!(RememberedHold::read(&sent_back(&forged.keep("S", now, false)), now), None);
+        forged.token = "ok".into();
+        forged.paying_key = Some("x\r\ny".into());
         assert_eq!(RememberedHold::read(&sent_back(&forged.keep("S", now, false)), now), None);
         for junk in ["ticketflow_hold=", "ticketflow_hold=%%%", "ticketflow_hold=e30"] {
             let headers = HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_static(junk))]);

@@ -7,6 +7,7 @@
 //! Invariants: every page works without JavaScript; no page carries inline script or style; a form sent twice buys
 //! once; an API that is down gives a page that says so, never a bare error.
 
+mod address;
 mod api_client;
 mod api_model;
 mod assets;

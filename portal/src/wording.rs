@@ -69,6 +69,28 @@ pub(crate) fn date_parts(
     Some((local.day().to_string(), month, format!("{:02}:{:02}", local.hour(), local.minute())))
 }
 
+/// A RUT as it is written in Chile, `12.345.678-5`, whether it came with dots and hyphen, without dots, or as digits
+/// alone. Any other text stays as it is, for the check to refuse.
+pub(crate) fn rut(text: &str) -> String {
+    let close: String = text.split_whitespace().collect();
+    let hyphen_is_right = !close.contains(['.', '-']) || close.rfind('-') == close.len().checked_sub(2);
+    let bare = close.replace(['.', '-'], "");
+    let split = bare.len().checked_sub(1).and_then(|at| bare.split_at_checked(at));
+    match split {
+        Some((number, check))
+            if hyphen_is_right
+                && matches!(check.as_bytes(), [b'0'..=b'9' | b'k' | b'K'])
+                && number.bytes().all(|byte| byte.is_ascii_digit()) =>
+        {
+            match number.parse() {
+                Ok(number) => format!("{}-{}", grouped(number, '.'), check.to_uppercase()),
+                Err(_) => text.to_owned(),
+            }
+        }
+        _ => text.to_owned(),
+    }
+}
+
 fn weekday(language: Language, day: Weekday) -> &'static str {
     const SPANISH: [&str; 7] = ["lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo"];
     const ENGLISH: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
@@ -139,6 +161,19 @@ mod tests {
         assert_eq!(date_time(Language::English, &zone, "soon"), "soon");
         let parts = date_parts(Language::Spanish, &zone, "2026-11-14T23:30:00Z").unwrap();
         assert_eq!(parts, ("14".to_owned(), "nov".to_owned(), "20:30".to_owned()));
+    }
+
+    #[test]
+    fn a_rut_gets_its_dots_and_hyphen_and_nothing_else_is_touched() {
+        for text in ["123456785", "12345678-5", "12.345.678-5", " 12.345.678 - 5 "] {
+            assert_eq!(rut(text.trim()), "12.345.678-5", "{text}");
+        }
+        assert_eq!(rut("10000013k"), "10.000.013-K");
+        for text in
+            ["", "-", "5", "12.345.678", "1234-5678-5-", "ñandú-5", "12.345.678-X", "99999999999999999999999"]
+        {
+            assert_eq!(rut(text), text);
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! The page in a real browser: pick on the canvas, buy, see the codes, watch from a second browser, drive by keyboard,
-//! lose a seat to somebody else, and measure how smoothly a large plan pans.
+//! lose a seat to somebody else, see every plan whole on every screen, and measure how smoothly a large plan pans.
 //!
 //! Runs against the fake API, or against a running TicketFlow when `TICKETFLOW_URL` names its base URL; that one must
 //! have a show on sale with numbered seats and offer the test cards. Without chromedriver it prints `SKIPPED`.
@@ -22,7 +22,9 @@ use ticketflow_portal::{ApiClient, PortalConfig, router};
 const MAP: &str = "document.querySelector('seat-map')";
 const READY: &str = "document.querySelector('seat-map[ready]')?.feed?.position > 0";
 /// Shows of the catalogue that are looked into for the largest plan.
-const SHOWS_LOOKED_AT: usize = 8;
+const SHOWS_LOOKED_AT: usize = 9;
+/// A desktop window, a phone, a tablet and a large screen, in CSS pixels.
+const SCREENS: [(u32, u32); 4] = [(1440, 980), (390, 844), (768, 1024), (1920, 1080)];
 
 /// The base URL to test: a running TicketFlow, or the portal over the fake.
 async fn base_url() -> String {
@@ -84,7 +86,10 @@ async fn the_page_in_a_real_browser() {
     watcher.wait(READY).await;
     buys_two_seats_while_another_watches(&buyer, &watcher, &show).await;
     drives_the_map_by_keyboard(&watcher).await;
+    leaves_one_map_after_another(&buyer, &show).await;
     loses_a_seat_to_somebody_else(&buyer, &watcher, &show).await;
+    shows_every_plan_whole(&watcher, &base).await;
+    pays_with_another_card_after_a_declined_one(&buyer, &show).await;
     measures_panning(&watcher, &base).await;
     buyer.close().await;
     watcher.close().await;
@@ -105,11 +110,11 @@ async fn buys_two_seats_while_another_watches(buyer: &Browser, watcher: &Browser
     watcher.wait(&format!("{MAP}.statuses[{seat}] === 1 && {MAP}.statuses[{seat} + 1] === 1")).await;
 
     buyer.fill("#rut", "12.345.678-4").await;
-    buyer.fill("#name", "Gabriela Mistral").await;
+    buyer.fill("#name", "Amparo Ñandú").await;
     buyer.wait("document.getElementById('rut-problem').textContent").await;
     buyer.run("document.getElementById('rut').value = ''").await;
     buyer.fill("#rut", "12.345.678-5").await;
-    buyer.fill("#email", "gabriela@example.cl").await;
+    buyer.fill("#email", "amparo@example.cl").await;
     buyer.wait("document.getElementById('rut-problem').textContent === ''").await;
     buyer.click("[data-pay-form] button[type=submit]").await;
     buyer.wait("document.querySelectorAll('svg.qr').length === 2").await;
@@ -163,19 +168,96 @@ async fn loses_a_seat_to_somebody_else(buyer: &Browser, watcher: &Browser, show:
     watcher.wait(&format!("{MAP}.statuses[{seat}] === 0")).await;
 }
 
-/// Pans the largest plan across its seats at three scales. Printed, not asserted: the machine decides.
-async fn measures_panning(browser: &Browser, base: &str) {
+/// A map that is left gives its connection back: a browser has six to a server, and the visitor sees more maps.
+async fn leaves_one_map_after_another(browser: &Browser, show: &str) {
+    let begun = Instant::now();
+    for visit in 0..9 {
+        browser.open(&format!("{show}?visit={visit}")).await;
+        browser.wait(READY).await;
+    }
+    assert!(
+        begun.elapsed() < Duration::from_secs(40),
+        "a visit waited for a connection: {:?}",
+        begun.elapsed()
+    );
+}
+
+/// The first view of every plan shows all of it: nothing beyond the canvas, and nothing of the page over the canvas.
+async fn shows_every_plan_whole(browser: &Browser, base: &str) {
+    let mut looked_at = 0;
+    for path in shows_of_the_catalogue(browser, base).await {
+        browser.open(&format!("{base}{path}")).await;
+        browser.wait(READY).await;
+        for (width, height) in SCREENS {
+            browser.resize(width, height).await;
+            browser
+                .wait(&format!(
+                    "innerWidth === {width} && !{MAP}.moving && !{MAP}.pending && {MAP}.canvas.width === {MAP}.canvas.clientWidth && {MAP}.canvas.height === {MAP}.canvas.clientHeight"
+                ))
+                .await;
+            let script = format!(
+                "const m = {MAP}, box = m.canvas.getBoundingClientRect(), reach = m.plan.pitch * 0.75;
+                 const [x0, y0, x1, y1] = m.plan.bounds;
+                 const at = (x, y) => [(x - m.view.x) * m.view.scale, (y - m.view.y) * m.view.scale];
+                 const [left, top] = at(x0 - reach, y0 - reach), [right, bottom] = at(x1 + reach, y1 + reach);
+                 const whole = left >= 0 && top >= 0 && right <= box.width && bottom <= box.height;
+                 const used = Math.max((right - left) / box.width, (bottom - top) / box.height);
+                 const small = m.plan.pitch * m.view.scale > 30;
+                 m.scrollIntoView(true);
+                 const low = m.canvas.getBoundingClientRect();
+                 const clear = document.elementFromPoint(low.left + low.width / 2, low.bottom - 2) === m.canvas;
+                 return [whole, clear, used > 0.8 || small, [left, top, right, bottom, box.width, box.height].map(Math.round).join(' ')];"
+            );
+            let seen = browser.run(&script).await;
+            let fits = seen[0] == true && seen[1] == true && seen[2] == true;
+            assert!(fits, "{path} at {width}x{height}: [whole, uncovered, large, geometry] = {seen}");
+            looked_at += 1;
+        }
+    }
+    assert!(looked_at >= SCREENS.len(), "a catalogue without shows proves nothing");
+    browser.resize(1440, 900).await;
+    assert_eq!(browser.console().await, "", "a plan with an area that nobody drew is drawn, too");
+}
+
+/// A declined card costs the buyer neither the seats nor what is written.
+async fn pays_with_another_card_after_a_declined_one(buyer: &Browser, show: &str) {
+    buyer.open(show).await;
+    buyer.wait(READY).await;
+    let seat = two_free_seats(buyer).await;
+    pick(buyer, seat).await;
+    buyer.click("#selection [data-submit]").await;
+    buyer.wait("document.querySelector('[data-pay-form]')").await;
+    buyer.fill("#rut", "123456785").await;
+    buyer.fill("#name", "Amparo Ñandú").await;
+    buyer.fill("#email", "amparo@example.cl").await;
+    buyer.wait("document.getElementById('rut').value === '12.345.678-5'").await;
+    buyer.run("document.getElementById('card').value = 'tok_decline'").await;
+    buyer.click("[data-pay-form] button[type=submit]").await;
+    buyer.wait("document.querySelector('.notice.bad') && document.getElementById('rut').value === '12.345.678-5'").await;
+    buyer.run("document.getElementById('card').value = 'tok_approve'").await;
+    buyer.click("[data-pay-form] button[type=submit]").await;
+    buyer.wait("document.querySelectorAll('svg.qr').length === 1").await;
+}
+
+/// The pages of the first shows.
+async fn shows_of_the_catalogue(browser: &Browser, base: &str) -> Vec<String> {
     browser.open(base).await;
     browser.wait("document.querySelector('.card')").await;
     let links =
         browser.run("return [...document.querySelectorAll('.card a')].map((link) => link.pathname)").await;
+    let paths = links.as_array().unwrap().iter().take(SHOWS_LOOKED_AT);
+    paths.filter_map(|path| path.as_str().map(str::to_owned)).collect()
+}
+
+/// Pans the largest plan across its seats at three scales. Printed, not asserted: the machine decides.
+async fn measures_panning(browser: &Browser, base: &str) {
     let (mut largest, mut total) = (String::new(), 0);
-    for path in links.as_array().unwrap().iter().take(SHOWS_LOOKED_AT).filter_map(Value::as_str) {
+    for path in shows_of_the_catalogue(browser, base).await {
         browser.open(&format!("{base}{path}")).await;
         browser.wait(READY).await;
         let seats = browser.run(&format!("return {MAP}.plan.total")).await.as_u64().unwrap();
         if seats > total {
-            (largest, total) = (path.to_owned(), seats);
+            (largest, total) = (path, seats);
         }
     }
     browser.open(&format!("{base}{largest}")).await;

@@ -9,7 +9,7 @@ mod fake_api;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, Response, StatusCode, header};
-use fake_api::{FakeApi, HOSTILE, STADIUM, THEATRE};
+use fake_api::{CANCELLED, DATED, FULL, FakeApi, HOSTILE, SOON, STADIUM, STUDIO, THEATRE};
 use http_body_util::BodyExt;
 use std::collections::BTreeMap;
 use ticketflow_portal::{ApiClient, PortalConfig, router};
@@ -167,6 +167,7 @@ async fn a_purchase_works_with_forms_and_cookies_alone() {
     assert!(
         wrong.text.contains("check digit does not match") && wrong.text.contains("does not look complete")
     );
+    assert!(wrong.text.contains("autofocus required") && wrong.text.matches("autofocus").count() == 1);
     assert!(
         wrong.text.contains("&lt;b&gt;") && !wrong.text.contains("O'Higgins <b>"),
         "what was written comes back, escaped"
@@ -178,6 +179,11 @@ async fn a_purchase_works_with_forms_and_cookies_alone() {
     assert!(order.starts_with("/orders/"));
     let tickets = visitor.get(&order).await;
     assert_eq!(tickets.text.matches("class=\"qr\"").count(), 2);
+    assert!(
+        tickets.text.contains("The receipt has not been issued yet")
+            && tickets.text.contains("These tickets are all you need to get in"),
+        "no receipt is promised, and nobody waits for one"
+    );
     assert_eq!(tickets.headers[header::REFERRER_POLICY], "no-referrer");
     assert_eq!(tickets.headers[header::CACHE_CONTROL], "no-store");
     assert!(!visitor.cookies.contains_key("ticketflow_hold"));
@@ -195,19 +201,65 @@ async fn refused_payments_say_what_to_do_and_keep_what_was_written() {
     let api = FakeApi::new();
     let mut visitor = Visitor::new(&api);
     let path = visitor.hold_two().await.location().to_owned();
-    let key = visitor.get(&path).await.input("key");
+    let mut key = visitor.get(&path).await.input("key");
     for (card, status, words) in [
         ("tok_decline", StatusCode::PAYMENT_REQUIRED, "Try another card"),
-        ("tok_outage", StatusCode::SERVICE_UNAVAILABLE, "Try again in a few minutes"),
+        ("tok_outage", StatusCode::SERVICE_UNAVAILABLE, "Try in a few minutes"),
     ] {
+        let hold = visitor.cookies["ticketflow_hold"].clone();
         let page = visitor.post(&path, &payment(&key, &[("card", card)])).await;
         assert_eq!(page.status, status);
         assert!(page.text.contains(words) && page.text.contains("value=\"12.345.678-5\""), "{}", page.text);
+        assert!(page.text.contains("we reserved your seats again") && page.text.contains("Pay $56.000"));
+        assert_ne!(
+            visitor.cookies["ticketflow_hold"], hold,
+            "the failed payment freed the seats: they are held anew"
+        );
         assert_ne!(page.input("key"), key, "a final refusal gets a new key");
+        key = page.input("key");
     }
     let timed_out = visitor.post(&path, &payment(&key, &[("card", "tok_slow_20")])).await;
     assert_eq!(timed_out.location(), format!("/shows/{THEATRE}?notice=timeout"));
     assert!(visitor.get(timed_out.location()).await.text.contains("We released the seats"));
+    assert_eq!(api.purchases(), 0);
+}
+
+#[tokio::test]
+async fn another_card_pays_after_a_declined_one() {
+    let api = FakeApi::new();
+    let standing = [("general", "1"), ("zone", "De pie"), ("quantity", "3")];
+    for numbered in [true, false] {
+        let mut visitor = Visitor::new(&api);
+        let held = match numbered {
+            true => visitor.hold_two().await,
+            false => visitor.post(&format!("/shows/{STUDIO}/hold"), &standing).await,
+        };
+        let path = held.location().to_owned();
+        let key = visitor.get(&path).await.input("key");
+        let declined = visitor.post(&path, &payment(&key, &[("card", "tok_decline")])).await;
+        assert_eq!(declined.status, StatusCode::PAYMENT_REQUIRED, "{}", declined.text);
+        let paid = visitor.post(&path, &payment(&declined.input("key"), &[])).await;
+        assert!(paid.location().starts_with("/orders/"));
+    }
+    assert_eq!(api.purchases(), 2);
+}
+
+#[tokio::test]
+async fn seats_that_a_declined_payment_lost_lead_back_to_the_map() {
+    let api = FakeApi::new();
+    api.let_a_rival_take_freed_seats();
+    for (card, notice, words) in [
+        ("tok_decline", "declined", "the seats went back on sale. Choose again and try another card"),
+        ("tok_outage", "unavailable", "the seats went back on sale. Choose again in a few minutes"),
+    ] {
+        let mut visitor = Visitor::new(&api);
+        let path = visitor.hold_two().await.location().to_owned();
+        let key = visitor.get(&path).await.input("key");
+        let lost = visitor.post(&path, &payment(&key, &[("card", card)])).await;
+        assert_eq!(lost.location(), format!("/shows/{THEATRE}?notice={notice}"));
+        assert!(!visitor.cookies.contains_key("ticketflow_hold"));
+        assert!(visitor.get(lost.location()).await.text.contains(words));
+    }
     assert_eq!(api.purchases(), 0);
 }
 
@@ -223,6 +275,10 @@ async fn a_lost_answer_is_found_again_by_pressing_again() {
     assert_eq!(lost.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(lost.text.contains("We do not know whether the payment went through"));
     assert_eq!(lost.input("key"), key, "the same key finds the purchase that happened");
+    assert!(!lost.text.contains("data-expires"), "a clock that runs out would lead away from the payment");
+    let reloaded = visitor.get(&format!("{path}?lang=es")).await;
+    assert_eq!(reloaded.input("key"), key, "nor does another page forget it");
+    assert!(reloaded.text.contains("No sabemos si el pago alcanzó a pasar"));
     let found = visitor.post(&path, &payment(&key, &[("card", "tok_lost_answer")])).await;
     assert!(found.location().starts_with("/orders/"));
     assert_eq!(api.purchases(), 1);
@@ -308,6 +364,97 @@ async fn tickets_are_refunded_once_after_a_question() {
     let unnamed = visitor.post(&format!("{order}/refund"), &[]).await;
     assert_eq!(unnamed.status, StatusCode::OK, "a form that names no ticket asks again and refunds nothing");
     assert!(visitor.get(&order).await.text.contains("class=\"qr\""));
+}
+
+#[tokio::test]
+async fn the_other_language_is_the_same_page() {
+    let api = FakeApi::new();
+    let mut visitor = Visitor::new(&api);
+    let link = |page: &Page| {
+        let href = page.text.split("class=\"language\" href=\"").nth(1).unwrap().split('"').next().unwrap();
+        href.replace("&amp;", "&")
+    };
+    let list = format!("/shows/{STADIUM}/list?zone=Sur%20Alta&from=40");
+    let english = visitor.get(&list).await;
+    assert!(
+        english.text.contains("Seats in Sur Alta") && english.text.contains("Row 7E"),
+        "{}",
+        english.text
+    );
+    let spanish = visitor.get(&link(&english)).await;
+    assert!(spanish.text.contains("Asientos en Sur Alta") && spanish.text.contains("Fila 7E"));
+    assert!(!spanish.text.contains("Fila 1A"), "the same rows");
+    let back = visitor.get(&link(&spanish)).await;
+    assert!(back.text.contains("Seats in Sur Alta"));
+
+    let refused = visitor.post(&format!("/shows/{STADIUM}/hold"), &[("zone", "Sur Alta")]).await;
+    assert!(visitor.get(&link(&refused)).await.text.contains("Asientos en Sur Alta"), "after a refusal too");
+    visitor.language = "en";
+    let over = visitor.get(&format!("/shows/{THEATRE}?notice=over&lang=en")).await;
+    assert!(visitor.get(&link(&over)).await.text.contains("Tu reserva terminó"), "and what it had to say");
+    let more = visitor.get("/?after=01KABTHEATRE0000000000000A&lang=en").await;
+    assert!(link(&more).starts_with("/?after=01KABTHEATRE0000000000000A&lang="));
+}
+
+#[tokio::test]
+async fn a_show_that_sells_nothing_says_why_and_offers_nothing() {
+    let api = FakeApi::new();
+    let mut visitor = Visitor::new(&api);
+    for (show, words) in [
+        (DATED, "You can buy from Sunday 20 December 2026, 12:00"),
+        (SOON, "There is no date yet"),
+        (CANCELLED, "Those who bought get their money back"),
+        (FULL, "No seat is left"),
+    ] {
+        for page in ["", "/list"] {
+            let page = visitor.get(&format!("/shows/{show}{page}")).await;
+            assert!(page.text.contains(words), "{show}: {}", page.text);
+            assert!(!page.text.contains("Find and reserve"), "{show}");
+        }
+    }
+    let cancelled = visitor.get(&format!("/shows/{CANCELLED}/list?zone=Platea")).await;
+    assert!(!cancelled.text.contains(" free<"), "nothing is left of a cancelled show: {}", cancelled.text);
+    assert!(!cancelled.text.contains("Tick up to"));
+    visitor.language = "es";
+    let full = visitor.get(&format!("/shows/{FULL}")).await;
+    assert!(
+        full.text.contains("No queda ningún asiento libre") && full.text.contains("La cartelera tiene otras")
+    );
+}
+
+#[tokio::test]
+async fn places_without_a_number_are_not_called_seats() {
+    let api = FakeApi::new();
+    let mut visitor = Visitor::new(&api);
+    let standing = [("general", "1"), ("zone", "De pie"), ("quantity", "2")];
+    let path = visitor.post(&format!("/shows/{STUDIO}/hold"), &standing).await.location().to_owned();
+    let checkout = visitor.get(&path).await;
+    assert!(checkout.text.contains("De pie · General admission") && !checkout.text.contains("row GA"));
+    let map = visitor.get(&format!("/shows/{STUDIO}")).await;
+    assert!(map.text.contains("2 tickets · $16.000"), "{}", map.text);
+    let order = visitor.post(&path, &payment(&checkout.input("key"), &[])).await.location().to_owned();
+    let tickets = visitor.get(&order).await;
+    assert!(
+        tickets.text.contains("<dd>Unnumbered</dd>") && !tickets.text.contains(">GA<"),
+        "{}",
+        tickets.text
+    );
+    let question = visitor.get(&format!("{order}/refund")).await;
+    assert!(question.text.contains("Refund these 2 tickets?"));
+}
+
+#[tokio::test]
+async fn a_rut_is_taken_without_dots_and_shown_with_them() {
+    let api = FakeApi::new();
+    let mut visitor = Visitor::new(&api);
+    let path = visitor.hold_two().await.location().to_owned();
+    let key = visitor.get(&path).await.input("key");
+    let wrong = visitor.post(&path, &payment(&key, &[("rut", "123456784")])).await;
+    assert!(
+        wrong.text.contains("value=\"12.345.678-4\"") && wrong.text.contains("check digit does not match")
+    );
+    let paid = visitor.post(&path, &payment(&key, &[("rut", "123456785")])).await;
+    assert!(paid.location().starts_with("/orders/"));
 }
 
 #[tokio::test]

@@ -21,9 +21,9 @@ const DAY_SECONDS: u32 = 86_400;
 
 /// Name, venue, days from now, plan file.
 const SHOWS: [(&str, &str, u32, &str); 3] = [
-    ("La Pérgola de las Flores", "Teatro del Puerto, Valparaíso", 12, include_str!("../plans/theatre.json")),
-    ("Los Vientos del Sur, gira 2027", "Arena Andina, Santiago", 33, include_str!("../plans/arena.json")),
-    ("Noche de Estadio", "Estadio de la Bahía, Antofagasta", 61, include_str!("../plans/stadium.json")),
+    ("La casa de las mareas", "Teatro Caleta Clara, Valparaíso", 12, include_str!("../plans/theatre.json")),
+    ("Los Cometas de Papel, gira 2027", "Arena Quillay, Santiago", 33, include_str!("../plans/arena.json")),
+    ("Noche de Estadio", "Estadio Bahía Norte, Antofagasta", 61, include_str!("../plans/stadium.json")),
 ];
 
 /// Options of `demo`.

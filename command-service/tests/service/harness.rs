@@ -293,8 +293,8 @@ impl Running {
 /// The body that creates the usual show, with some values changed; null leaves one out.
 pub(crate) fn plan(values: Value) -> Value {
     let mut body = json!({
-        "name": "La Pérgola de las Flores",
-        "venue": "Teatro del Puerto",
+        "name": "La casa de las mareas",
+        "venue": "Teatro Caleta Clara",
         "starts_at": "2031-05-01T20:00:00Z",
         "currency": "CLP",
         "zones": [

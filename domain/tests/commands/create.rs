@@ -10,7 +10,7 @@ fn created(hold_seconds: u32) -> ShowEvent {
     ShowEvent::ShowCreated(Box::new(ShowCreated {
         show_id: show(1),
         name: "Pepita Jiménez".into(),
-        venue: "Teatro del Lago".into(),
+        venue: "Teatro Caleta Clara".into(),
         starts_at: second(1_000_000),
         currency: Currency::CLP,
         sales_open_at: None,

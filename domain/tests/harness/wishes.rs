@@ -37,7 +37,7 @@ pub(crate) fn create_show() -> ShowCommand {
     ShowCommand::CreateShow {
         show_id: show(1),
         name: "Pepita Jiménez".into(),
-        venue: "Teatro del Lago".into(),
+        venue: "Teatro Caleta Clara".into(),
         starts_at: second(1_000_000),
         currency: Currency::CLP,
         sales_open_at: None,

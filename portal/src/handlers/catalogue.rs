@@ -1,6 +1,7 @@
 //! `GET /`.
 
 use super::{Asked, fresh};
+use crate::address::with_query;
 use crate::hold_cookie::is_id;
 use crate::language::Language;
 use crate::pages::{catalogue, problem};
@@ -22,8 +23,10 @@ pub(crate) async fn page(
     query: Asked<CatalogueQuery>,
 ) -> Response {
     let after = query.ok().and_then(|query| query.0.after).filter(|id| is_id(id));
+    let kept: Vec<_> = after.iter().map(|after| ("after", after.as_str())).collect();
+    let address = with_query("/", &kept);
     match portal.config.api.shows(after.as_deref()).await {
-        Ok(shows) => fresh(StatusCode::OK, catalogue::render(&portal.frame(language, "/"), &shows)),
-        Err(error) => problem::from_api(language, "/", &error),
+        Ok(shows) => fresh(StatusCode::OK, catalogue::render(&portal.frame(language, &address), &shows)),
+        Err(error) => problem::from_api(language, &address, &error),
     }
 }

@@ -5,13 +5,14 @@
 
 use super::{Fields, fields, key_of, new_key, private, see_other, with_cookie};
 use crate::api_client::ApiError;
-use crate::api_model::{Buyer, Payment, Purchase, ShowDetail};
+use crate::api_model::{Buyer, GENERAL_ROW, HoldRequest, Payment, Purchase, ShowDetail};
 use crate::hold_cookie::{RememberedHold, is_id, keep_last_order, last_order};
 use crate::language::Language;
 use crate::pages::checkout::{BuyerForm, CheckoutView, FieldProblems, render};
 use crate::pages::problem::{self, explain};
 use crate::router::Portal;
 use crate::texts::{Advice, Texts};
+use crate::wording;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path, State};
 use axum::response::Response;
@@ -38,16 +39,46 @@ pub(crate) async fn page(
         Ok(detail) => detail,
         Err(response) => return *response,
     };
-    let attempt = Attempt { form: BuyerForm::default(), key: new_key(), problems: FieldProblems::default() };
-    attempt.page(&portal, language, &detail, &hold, StatusCode::OK, None)
+    let attempt = Attempt {
+        form: BuyerForm::default(),
+        key: hold.paying_key.clone().unwrap_or_else(new_key),
+        problems: FieldProblems::default(),
+        paying: hold.paying_key.is_some(),
+    };
+    let problem = attempt.paying.then_some(language.texts().advice.outcome_unknown);
+    attempt.page(&portal, language, &detail, &hold, StatusCode::OK, problem)
 }
 
 fn without_hold(portal: &Portal, show: &str, headers: &HeaderMap) -> Response {
     if let Some(order) = last_order(headers) {
         return see_other(&format!("/orders/{order}"));
     }
-    let forgotten = RememberedHold::forget(show, portal.config.secure_cookies);
-    with_cookie(see_other(&format!("/shows/{show}?notice=over")), forgotten)
+    back_to_map(show, "over", portal.config.secure_cookies)
+}
+
+/// To the map with a notice, without the hold.
+fn back_to_map(show: &str, notice: &str, secure: bool) -> Response {
+    with_cookie(see_other(&format!("/shows/{show}?notice={notice}")), RememberedHold::forget(show, secure))
+}
+
+/// The request for the places of a hold; none when the cookie could not keep their names. Places of general admission
+/// are asked for by number: naming one is refused.
+fn same_places(hold: &RememberedHold, detail: &ShowDetail) -> Option<HoldRequest> {
+    if hold.seats.is_empty() {
+        return None;
+    }
+    let all_in = |zone: &str| {
+        let prefix = format!("{zone}-{GENERAL_ROW}-");
+        hold.seats.iter().all(|(seat, _)| seat.starts_with(&prefix))
+    };
+    let general = detail.zones.iter().find(|zone| zone.general && all_in(&zone.name));
+    Some(match general {
+        Some(zone) => HoldRequest::General {
+            zone: zone.name.clone(),
+            quantity: u32::try_from(hold.seats.len()).unwrap_or(u32::MAX),
+        },
+        None => HoldRequest::Seats(hold.seats.iter().map(|(seat, _)| seat.clone()).collect()),
+    })
 }
 
 /// Pays.
@@ -64,7 +95,8 @@ pub(crate) async fn pay(
     let Some(hold) = RememberedHold::read(&headers, Timestamp::now()) else {
         return without_hold(&portal, &show, &headers);
     };
-    let attempt = Attempt::new(&fields(form), language.texts());
+    let attempt =
+        Attempt { paying: hold.paying_key.is_some(), ..Attempt::new(&fields(form), language.texts()) };
     if !attempt.problems.none() {
         let (status, advice) = (StatusCode::UNPROCESSABLE_ENTITY, language.texts().advice.field_invalid);
         return attempt.again(&portal, language, &show, &hold, status, advice).await;
@@ -92,23 +124,26 @@ struct Attempt {
     form: BuyerForm,
     key: String,
     problems: FieldProblems,
+    /// Whether a payment may be under way.
+    paying: bool,
 }
 
 impl Attempt {
     fn new(fields: &Fields, texts: &'static Texts) -> Self {
         let form = BuyerForm {
-            rut: fields.one("rut").to_owned(),
+            rut: wording::rut(fields.one("rut")),
             name: fields.one("name").to_owned(),
             email: fields.one("email").to_owned(),
             card: fields.one("card").to_owned(),
         };
         let problems = check(&form, texts);
-        Self { form, key: key_of(fields), problems }
+        Self { form, key: key_of(fields), problems, paying: false }
     }
 
-    /// What a refused payment leads to. A hold that is over leads back to the map; anything else to the form, with
-    /// the data as written. The key changes only when the refusal is final: while the outcome is unknown or under
-    /// way, the same key finds the purchase that may have happened.
+    /// What a refused payment leads to. A hold that is over leads back to the map; a payment that failed frees the
+    /// seats, and they are asked for again; anything else leads to the form, with the data as written. The key changes
+    /// only when the refusal is final: while the outcome is unknown or under way, and after a payment with other data,
+    /// the same key finds the purchase that may have happened.
     async fn refused(
         mut self,
         portal: &Portal,
@@ -119,23 +154,62 @@ impl Attempt {
     ) -> Response {
         let texts = language.texts();
         let secure = portal.config.secure_cookies;
-        let back_to_map = |notice: &str| {
-            let moved = see_other(&format!("/shows/{show}?notice={notice}"));
-            with_cookie(moved, RememberedHold::forget(show, secure))
-        };
         match error.code() {
-            "hold_ended" => return back_to_map("over"),
-            "payment_timeout" => return back_to_map("timeout"),
+            "hold_ended" => return back_to_map(show, "over", secure),
+            "payment_timeout" => return back_to_map(show, "timeout", secure),
+            "payment_declined" => {
+                return self.with_new_hold(portal, language, show, hold, error, "declined").await;
+            }
+            "payment_unavailable" => {
+                return self.with_new_hold(portal, language, show, hold, error, "unavailable").await;
+            }
             _ => {}
         }
         let (mut status, mut advice) = explain(texts, error);
         if error.outcome_unknown() {
             tracing::warn!(error = error as &dyn std::error::Error, "the outcome of a purchase is unknown");
             (status, advice) = (StatusCode::SERVICE_UNAVAILABLE, texts.advice.outcome_unknown);
-        } else if error.code() != "payment_under_way" {
+        }
+        if error.outcome_unknown() || error.code() == "payment_under_way" {
+            self.paying = true;
+            let now = Timestamp::now();
+            let waiting = hold.waiting_for_payment(&self.key, now);
+            let page = self.again(portal, language, show, &waiting, status, advice).await;
+            return with_cookie(page, waiting.keep(show, now, secure));
+        }
+        if error.code() != "idempotency_key_reused" {
             self.key = new_key();
         }
         self.again(portal, language, show, hold, status, advice).await
+    }
+
+    /// A payment that failed freed the seats. Holding them again lets the buyer try another card with what is written
+    /// already; when somebody else was faster, or their names are not remembered, the map says so.
+    async fn with_new_hold(
+        mut self,
+        portal: &Portal,
+        language: Language,
+        show: &str,
+        hold: &RememberedHold,
+        error: &ApiError,
+        notice_on_map: &str,
+    ) -> Response {
+        let secure = portal.config.secure_cookies;
+        let detail = match portal.show(language, show, &format!("/shows/{show}/checkout")).await {
+            Ok(detail) => detail,
+            Err(response) => return with_cookie(*response, RememberedHold::forget(show, secure)),
+        };
+        let held = match same_places(hold, &detail) {
+            Some(request) => portal.config.api.hold(show, &new_key(), &request).await.ok(),
+            None => None,
+        };
+        let Some(held) = held.as_ref().map(RememberedHold::new) else {
+            return back_to_map(show, notice_on_map, secure);
+        };
+        self.key = new_key();
+        let (status, advice) = explain(language.texts(), error);
+        let page = self.page(portal, language, &detail, &held, status, Some(advice));
+        with_cookie(page, held.keep(show, Timestamp::now(), secure))
     }
 
     async fn again(
@@ -166,6 +240,7 @@ impl Attempt {
         let view = CheckoutView {
             detail,
             hold,
+            paying: self.paying,
             form: &self.form,
             problems: self.problems,
             problem,

@@ -46,8 +46,8 @@ pub(crate) fn fields(
 }
 
 impl Portal {
-    pub(crate) fn frame<'a>(&'a self, language: Language, path: &'a str) -> Frame<'a> {
-        Frame { language, time_zone: &self.config.time_zone, path }
+    pub(crate) fn frame<'a>(&'a self, language: Language, address: &'a str) -> Frame<'a> {
+        Frame { language, time_zone: &self.config.time_zone, address }
     }
 
     /// The show of an address, or the page that says why there is none.

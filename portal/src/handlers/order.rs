@@ -5,6 +5,7 @@
 //! anonymous origin and it could not be told from a foreign one.
 
 use super::{Asked, fields, key_of, new_key, private, see_other};
+use crate::address::with_query;
 use crate::api_client::ApiError;
 use crate::api_model::{Order, Refund, Ticket};
 use crate::hold_cookie::is_id;
@@ -100,7 +101,12 @@ fn question(
     key: &str,
     problem: Option<(StatusCode, Advice)>,
 ) -> Response {
-    let path = format!("/orders/{}/refund", order.order_id);
+    let named: Vec<_> = wanted.iter().map(|ticket| ("ticket", ticket.as_str())).collect();
+    // A page about one ticket is read again under the address that names it; all of them need no name.
+    let address = with_query(
+        &format!("/orders/{}/refund", order.order_id),
+        if named.len() == 1 { &named } else { &[] },
+    );
     let tickets = refundable(order, wanted);
     let nothing_left = tickets
         .is_empty()
@@ -108,7 +114,7 @@ fn question(
     let problem = problem.or(nothing_left);
     let status = problem.map_or(StatusCode::OK, |(status, _)| status);
     let page = refund_page::render(
-        &portal.frame(language, &path),
+        &portal.frame(language, &address),
         order,
         &tickets,
         key,

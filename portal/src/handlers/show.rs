@@ -1,6 +1,7 @@
 //! `GET /shows/{show}` and `GET /shows/{show}/list`.
 
 use super::{Asked, fresh, max_seats, new_key};
+use crate::address::with_query;
 use crate::api_client::ApiError;
 use crate::api_model::ShowDetail;
 use crate::hold_cookie::RememberedHold;
@@ -30,6 +31,8 @@ fn note_of(texts: &'static Texts, notice: Option<&str>) -> (Option<&'static str>
         Some("given-back") => (Some(texts.given_back), None),
         Some("over") => (None, Some(Advice { title: texts.hold_over_title, next: texts.hold_over })),
         Some("timeout") => (None, Some(texts.advice.payment_timeout)),
+        Some("declined") => (None, Some(texts.advice.declined_and_gone)),
+        Some("unavailable") => (None, Some(texts.advice.unavailable_and_gone)),
         _ => (None, None),
     }
 }
@@ -49,6 +52,8 @@ pub(crate) async fn page(
     };
     let notice = query.ok().and_then(|query| query.0.notice);
     let (note, problem) = note_of(language.texts(), notice.as_deref());
+    let kept = notice.as_deref().filter(|_| note.is_some() || problem.is_some());
+    let address = with_query(&path, &kept.map(|notice| ("notice", notice)).into_iter().collect::<Vec<_>>());
     let hold = RememberedHold::read(&headers, Timestamp::now());
     let view = seat_map::SeatMapView {
         detail: &detail,
@@ -58,7 +63,7 @@ pub(crate) async fn page(
         key: &new_key(),
         max_seats: max_seats(&detail),
     };
-    fresh(StatusCode::OK, seat_map::render(&portal.frame(language, &path), &view))
+    fresh(StatusCode::OK, seat_map::render(&portal.frame(language, &address), &view))
 }
 
 /// The plain list.
@@ -96,6 +101,21 @@ pub(super) struct Wanted {
     pub(super) status: StatusCode,
 }
 
+impl Wanted {
+    /// The address under which the same rows of the same zone are listed.
+    fn address(&self, path: &str) -> String {
+        let first_row = self.first_row.to_string();
+        let mut kept = Vec::new();
+        if let Some(zone) = &self.zone {
+            kept.push(("zone", zone.as_str()));
+        }
+        if self.first_row > 0 {
+            kept.push(("from", first_row.as_str()));
+        }
+        with_query(path, &kept)
+    }
+}
+
 /// The list page; also what a refused form without JavaScript leads to.
 pub(super) async fn list_page(
     portal: &Portal,
@@ -104,10 +124,10 @@ pub(super) async fn list_page(
     wanted: Wanted,
 ) -> Response {
     let show = &detail.show.show_id;
-    let path = format!("/shows/{show}/list");
-    match list_page_or_error(portal, language, detail, wanted, &path).await {
+    let address = wanted.address(&format!("/shows/{show}/list"));
+    match list_page_or_error(portal, language, detail, wanted, &address).await {
         Ok(response) => response,
-        Err(error) => problem::from_api(language, &path, &error),
+        Err(error) => problem::from_api(language, &address, &error),
     }
 }
 
@@ -116,7 +136,7 @@ async fn list_page_or_error(
     language: Language,
     detail: &ShowDetail,
     wanted: Wanted,
-    path: &str,
+    address: &str,
 ) -> Result<Response, ApiError> {
     let api = &portal.config.api;
     let named = wanted.zone.as_deref();
@@ -148,5 +168,5 @@ async fn list_page_or_error(
         key: &new_key(),
         max_seats: max_seats(detail),
     };
-    Ok(fresh(wanted.status, list::render(&portal.frame(language, path), &view)))
+    Ok(fresh(wanted.status, list::render(&portal.frame(language, address), &view)))
 }

@@ -51,10 +51,10 @@ fn card(frame: &Frame<'_>, show: &Show) -> Markup {
                     }
                     (availability(frame, show))
                     p.card-foot {
-                        @if let Some(price) = &show.price_from {
+                        @if let Some(price) = show.price_from.as_ref().filter(|_| buyable || show.sales == Sales::Scheduled) {
                             span.card-price { (fill(texts.from_price, &[("price", &wording::money(price))])) }
                         }
-                        span.card-go { (if buyable { texts.choose_seats } else { texts.see_seats }) " →" }
+                        span.card-go { (if buyable { texts.choose_seats } else { texts.see_show }) " →" }
                     }
                 }
             }

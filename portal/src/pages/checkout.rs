@@ -1,7 +1,7 @@
 //! `/shows/{show}/checkout`: the reservation, the buyer's data, the card, one button. The form carries the idempotency
 //! key that was made for it, so that pressing twice buys once.
 
-use super::{Frame, notice};
+use super::{Frame, problem_notice};
 use crate::api_model::{Money, ShowDetail};
 use crate::hold_cookie::RememberedHold;
 use crate::pages::seat_map::{countdown, give_back_form};
@@ -31,11 +31,19 @@ impl FieldProblems {
     pub(crate) fn none(&self) -> bool {
         *self == Self::default()
     }
+
+    /// The name of the first field to correct.
+    fn first(&self) -> Option<&'static str> {
+        let fields = [("rut", self.rut), ("name", self.name), ("email", self.email), ("card", self.card)];
+        fields.into_iter().find(|(_, problem)| problem.is_some()).map(|(name, _)| name)
+    }
 }
 
 pub(crate) struct CheckoutView<'a> {
     pub(crate) detail: &'a ShowDetail,
     pub(crate) hold: &'a RememberedHold,
+    /// Whether a payment may be under way: then the hold waits for it, and no time is counted down.
+    pub(crate) paying: bool,
     pub(crate) form: &'a BuyerForm,
     pub(crate) problems: FieldProblems,
     pub(crate) problem: Option<Advice>,
@@ -56,7 +64,7 @@ pub(crate) fn render(frame: &Frame<'_>, view: &CheckoutView<'_>) -> Markup {
                     time datetime=(show.starts_at) { (frame.date_time(&show.starts_at)) }
                 }
             }
-            @if let Some(advice) = view.problem { (notice(frame, "bad", advice, &[])) }
+            @if let Some(advice) = view.problem { (problem_notice(frame, advice, &[])) }
             div.checkout-columns {
                 (form(frame, view))
                 (summary(frame, view))
@@ -69,7 +77,7 @@ pub(crate) fn render(frame: &Frame<'_>, view: &CheckoutView<'_>) -> Markup {
 fn form(frame: &Frame<'_>, view: &CheckoutView<'_>) -> Markup {
     let texts = frame.texts();
     let (values, problems) = (view.form, &view.problems);
-    let total = wording::money(&view.hold.total);
+    let (first, total) = (problems.first(), wording::money(&view.hold.total));
     html! {
         form.checkout-form method="post" action={ "/shows/" (view.detail.show.show_id) "/checkout" } novalidate
             data-pay-form data-paying=(texts.paying) {
@@ -77,13 +85,13 @@ fn form(frame: &Frame<'_>, view: &CheckoutView<'_>) -> Markup {
             fieldset {
                 legend { (texts.buyer) }
                 (Field { label: texts.rut, name: "rut", kind: "text", value: &values.rut, hint: texts.rut_hint,
-                    problem: problems.rut, complete: "off", longest: 16 }.render(html! {
+                    problem: problems.rut, complete: "off", longest: 16, first_wrong: first == Some("rut") }.render(html! {
                         span hidden data-rut-wrong=(texts.rut_wrong) data-rut-malformed=(texts.rut_malformed) {}
                     }))
                 (Field { label: texts.name, name: "name", kind: "text", value: &values.name, hint: "",
-                    problem: problems.name, complete: "name", longest: 200 }.render(html! {}))
+                    problem: problems.name, complete: "name", longest: 200, first_wrong: first == Some("name") }.render(html! {}))
                 (Field { label: texts.email, name: "email", kind: "email", value: &values.email, hint: texts.email_hint,
-                    problem: problems.email, complete: "email", longest: 254 }.render(html! {}))
+                    problem: problems.email, complete: "email", longest: 254, first_wrong: first == Some("email") }.render(html! {}))
             }
             fieldset {
                 legend { (texts.payment) }
@@ -91,6 +99,7 @@ fn form(frame: &Frame<'_>, view: &CheckoutView<'_>) -> Markup {
             }
             div.pay {
                 button.button.large type="submit" { (fill(texts.pay, &[("total", &total)])) }
+                p.unseen role="status" data-paying-word {}
                 p.hint { (texts.paying_same_key) }
             }
         }
@@ -107,6 +116,8 @@ struct Field<'a> {
     problem: Option<&'a str>,
     complete: &'a str,
     longest: u32,
+    /// The first field to correct gets the focus, so that a keyboard or a screen reader starts there.
+    first_wrong: bool,
 }
 
 impl Field<'_> {
@@ -116,7 +127,7 @@ impl Field<'_> {
             div.field.wide {
                 label for=(self.name) { (self.label) }
                 input id=(self.name) name=(self.name) type=(self.kind) value=(self.value) autocomplete=(self.complete)
-                    required maxlength=(self.longest) aria-describedby=(described)
+                    spellcheck="false" autofocus[self.first_wrong] required maxlength=(self.longest) aria-describedby=(described)
                     aria-invalid=[self.problem.map(|_| "true")];
                 p.hint id={ (self.name) "-hint" } { (self.hint) }
                 p.field-problem id={ (self.name) "-problem" } role="alert" { (self.problem.unwrap_or_default()) }
@@ -137,6 +148,7 @@ fn card(texts: &Texts, view: &CheckoutView<'_>) -> Markup {
             problem: view.problems.card,
             complete: "off",
             longest: 128,
+            first_wrong: view.problems.first() == Some("card"),
         };
         return field.render(html! {});
     }
@@ -168,7 +180,7 @@ fn summary(frame: &Frame<'_>, view: &CheckoutView<'_>) -> Markup {
     html! {
         aside.summary.panel-box aria-labelledby="summary-title" {
             h2 #summary-title { (texts.summary) }
-            (countdown(frame, &view.detail.show.show_id, hold))
+            @if !view.paying { (countdown(frame, &view.detail.show.show_id, hold)) }
             ul.summary-seats {
                 @for (seat, amount) in &hold.seats {
                     li {
@@ -176,10 +188,10 @@ fn summary(frame: &Frame<'_>, view: &CheckoutView<'_>) -> Markup {
                         span { (wording::money(&Money { amount: *amount, currency: hold.total.currency.clone() })) }
                     }
                 }
-                @if hold.seats.is_empty() { li { (frame.seats(hold.count)) } }
+                @if hold.seats.is_empty() { li { (frame.tickets(hold.count)) } }
             }
             p.summary-total { span { (texts.total) } b { (wording::money(&hold.total)) } }
-            (give_back_form(frame, &view.detail.show.show_id, false))
+            @if !view.paying { (give_back_form(frame, &view.detail.show.show_id, false)) }
         }
     }
 }

@@ -1,8 +1,12 @@
 //! `/shows/{show}/list`: the whole sale as plain forms. Best available on top, then general admission by quantity,
 //! then one numbered zone at a time, row by row, free seats as tick boxes.
 
-use super::{Frame, closed_advice, notice, show_head, swatch, zone_color};
-use crate::api_model::{CompactMap, PlanZone, SeatStatus, ShowDetail, ZoneCounts};
+use super::{
+    Frame, done_notice, problem_notice, sale_notice, show_head, shows_what_is_left, swatch, what_is_left,
+    zone_color,
+};
+use crate::address::with_query;
+use crate::api_model::{CompactMap, PlanZone, Sales, SeatStatus, ShowDetail, ZoneCounts};
 use crate::hold_cookie::RememberedHold;
 use crate::pages::seat_map::{best_available_form, general_form, hold_bar};
 use crate::texts::{Advice, fill};
@@ -36,25 +40,25 @@ pub(crate) struct OpenZone<'a> {
 pub(crate) fn render(frame: &Frame<'_>, view: &ListView<'_>) -> Markup {
     let texts = frame.texts();
     let show = &view.detail.show;
-    let closed = closed_advice(frame, show);
+    let selling = show.sales == Sales::Open;
     let title = fill(texts.list_title, &[("show", &show.name)]);
     let content = html! {
         div.narrow {
-            (show_head(frame, show))
-            @if let Some((advice, seats)) = &view.problem { (notice(frame, "bad", *advice, seats)) }
-            @if let Some(note) = view.note { div.notice.good role="status" { p { (note) } } }
+            (show_head(frame, show, html! {}))
+            @if let Some((advice, seats)) = &view.problem { (problem_notice(frame, *advice, seats)) }
+            @if let Some(note) = view.note { (done_notice(note)) }
             @if view.zone_is_unknown { div.notice.bad role="alert" { p { (texts.no_zone) } } }
             @if let Some(hold) = view.hold { (hold_bar(frame, &show.show_id, hold, true)) }
-            @if let Some(advice) = closed { (notice(frame, "plain", advice, &[])) }
+            (sale_notice(frame, show))
             p.lead { (texts.list_lead) " " a href={ "/shows/" (show.show_id) } { (texts.map_link) } }
-            @if closed.is_none() {
+            @if selling {
                 div.forms {
                     (best_available_form(frame, view.detail, view.key, view.max_seats))
                     (general_form(frame, view.detail, view.key, view.max_seats))
                 }
             }
             (zones(frame, view))
-            @if let Some(open) = &view.open { (seats(frame, view, open, closed.is_none())) }
+            @if let Some(open) = &view.open { (seats(frame, view, open, selling)) }
         }
     };
     frame.page(&title, "list", &[], content)
@@ -62,7 +66,9 @@ pub(crate) fn render(frame: &Frame<'_>, view: &ListView<'_>) -> Markup {
 
 fn zones(frame: &Frame<'_>, view: &ListView<'_>) -> Markup {
     let texts = frame.texts();
-    let path = format!("/shows/{}/list", view.detail.show.show_id);
+    let show = &view.detail.show;
+    let path = format!("/shows/{}/list", show.show_id);
+    let left = shows_what_is_left(show);
     html! {
         section.panel-box aria-labelledby="zones-title" {
             h2 #zones-title { (texts.zones) }
@@ -72,11 +78,11 @@ fn zones(frame: &Frame<'_>, view: &ListView<'_>) -> Markup {
                         (swatch(zone_color(zone, index)))
                         span.zone-name { bdi { (zone.name) } }
                         span.zone-price { (wording::money(&zone.price)) }
-                        span.zone-free { (free(frame, zone)) }
+                        span.zone-free { @if left { (what_is_left(frame, zone)) } }
                         @if zone.general {
                             span.zone-go { (texts.general_zone) }
-                        } @else {
-                            a.zone-go href={ (path) "?zone=" (query_text(&zone.name)) "#seats" }
+                        } @else if left {
+                            a.zone-go href={ (with_query(&path, &[("zone", &zone.name)])) "#seats" }
                                 aria-current=[view.open.as_ref().filter(|open| open.counts.name == zone.name).map(|_| "true")]
                                 aria-label=(fill(texts.continue_list, &[("zone", &zone.name)])) { (texts.see_seats) }
                         }
@@ -87,17 +93,11 @@ fn zones(frame: &Frame<'_>, view: &ListView<'_>) -> Markup {
     }
 }
 
-fn free(frame: &Frame<'_>, zone: &ZoneCounts) -> String {
-    match zone.available {
-        0 => frame.texts().sold_out_short.to_owned(),
-        left => fill(frame.texts().free, &[("n", &frame.count(left))]),
-    }
-}
-
 /// The rows of the open zone that have free seats, as many as fit.
 fn seats(frame: &Frame<'_>, view: &ListView<'_>, open: &OpenZone<'_>, selling: bool) -> Markup {
     let texts = frame.texts();
     let show = &view.detail.show.show_id;
+    let path = format!("/shows/{show}/list");
     let (rows, next) = rows_that_fit(open, view.first_row);
     html! {
         section #seats aria-labelledby="seats-title" {
@@ -105,7 +105,7 @@ fn seats(frame: &Frame<'_>, view: &ListView<'_>, open: &OpenZone<'_>, selling: b
             @if rows.is_empty() {
                 p.empty-line { (texts.no_free_seats) }
             } @else {
-                p.hint { (fill(texts.list_hint, &[("n", &view.max_seats.to_string())])) }
+                @if selling { p.hint { (fill(texts.list_hint, &[("n", &view.max_seats.to_string())])) } }
                 form.seat-form method="post" action={ "/shows/" (show) "/hold" } {
                     input type="hidden" name="key" value=(view.key);
                     input type="hidden" name="zone" value=(open.zone.name);
@@ -115,7 +115,7 @@ fn seats(frame: &Frame<'_>, view: &ListView<'_>, open: &OpenZone<'_>, selling: b
             }
             @if let Some(next) = next {
                 p.more {
-                    a.button.quiet href={ "/shows/" (show) "/list?zone=" (query_text(&open.zone.name)) "&from=" (next) "#seats" } {
+                    a.button.quiet href={ (with_query(&path, &[("zone", &open.zone.name), ("from", &next.to_string())])) "#seats" } {
                         (fill(texts.show_rows_from, &[("row", &open.zone.rows[next].label)]))
                     }
                 }
@@ -163,18 +163,6 @@ fn rows_that_fit(open: &OpenZone<'_>, first: usize) -> (Vec<FreeRow>, Option<usi
     (rows, None)
 }
 
-/// Percent-encoded for a query.
-fn query_text(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' => encoded.push(char::from(byte)),
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,10 +199,5 @@ mod tests {
         assert_eq!(seen, 100);
         let sold = CompactMap(vec![0b1010_1010; 10_000].into());
         assert!(rows_that_fit(&OpenZone { map: &sold, ..open }, 0).0.is_empty());
-    }
-
-    #[test]
-    fn a_zone_name_survives_the_address() {
-        assert_eq!(query_text("Palco Ñ & 1"), "Palco%20%C3%91%20%26%201");
     }
 }

@@ -9,7 +9,8 @@ pub(crate) mod refund;
 pub(crate) mod seat_map;
 pub(crate) mod ticket;
 
-use crate::api_model::{Sales, Show, ZoneCounts};
+use crate::address::with_query;
+use crate::api_model::{GENERAL_ROW, Sales, Show, ZoneCounts};
 use crate::assets;
 use crate::language::Language;
 use crate::texts::{Advice, Texts, fill};
@@ -29,8 +30,8 @@ const ZONE_COLORS: [&str; 8] =
 pub(crate) struct Frame<'a> {
     pub(crate) language: Language,
     pub(crate) time_zone: &'a TimeZone,
-    /// The page's own path, where the other language is one click away.
-    pub(crate) path: &'a str,
+    /// The page's own path and query, where the other language is one click away.
+    pub(crate) address: &'a str,
 }
 
 impl Frame<'_> {
@@ -46,19 +47,20 @@ impl Frame<'_> {
         wording::count(self.language, number)
     }
 
-    /// `1 asiento`, `4 asientos`.
-    pub(crate) fn seats(&self, count: usize) -> String {
+    /// `1 entrada`, `4 entradas`: right for numbered seats and for general admission.
+    pub(crate) fn tickets(&self, count: usize) -> String {
         match count {
-            1 => self.texts().seats_count_one.to_owned(),
-            _ => fill(self.texts().seats_count_many, &[("n", &self.count(count as u64))]),
+            1 => self.texts().tickets_count_one.to_owned(),
+            _ => fill(self.texts().tickets_count_many, &[("n", &self.count(count as u64))]),
         }
     }
 
-    /// A seat's name as people say it: `Platea · fila A, asiento 3`. Rows and numbers hold no hyphen; a name of
-    /// another shape stays as it is.
+    /// A seat's name as people say it: `Platea · fila A, asiento 3`, or `Cancha · Entrada general` where places have
+    /// no number. Rows and numbers hold no hyphen; a name of another shape stays as it is.
     pub(crate) fn seat_words(&self, name: &str) -> String {
         let mut parts = name.rsplitn(3, '-');
         match (parts.next(), parts.next(), parts.next()) {
+            (Some(_), Some(GENERAL_ROW), Some(zone)) => format!("{zone} · {}", self.texts().general_title),
             (Some(number), Some(row), Some(zone)) => {
                 format!("{zone} · {}", fill(self.texts().say_row, &[("row", row), ("seat", number)]))
             }
@@ -93,7 +95,7 @@ impl Frame<'_> {
                         a.brand href="/" { span.brand-mark aria-hidden="true" {} "TicketFlow" }
                         nav {
                             a href="/" { (texts.catalogue) }
-                            a.language href={ (self.path) "?lang=" (other.code()) } lang=(other.tag()) hreflang=(other.tag()) {
+                            a.language href=(with_query(self.address, &[("lang", other.code())])) lang=(other.tag()) hreflang=(other.tag()) {
                                 (texts.other_language)
                             }
                         }
@@ -106,10 +108,10 @@ impl Frame<'_> {
     }
 }
 
-/// A message above a page's content: what happened and what to do next.
-pub(crate) fn notice(frame: &Frame<'_>, kind: &str, advice: Advice, seats: &[String]) -> Markup {
+/// What stands in the way, above a page's content: what happened, what to do next, and which seats it concerns.
+pub(crate) fn problem_notice(frame: &Frame<'_>, advice: Advice, seats: &[String]) -> Markup {
     html! {
-        div class={ "notice " (kind) } role=(if kind == "bad" { "alert" } else { "status" }) {
+        div.notice.bad role="alert" {
             p.notice-title { (advice.title) }
             p { (advice.next) }
             @if !seats.is_empty() {
@@ -117,6 +119,11 @@ pub(crate) fn notice(frame: &Frame<'_>, kind: &str, advice: Advice, seats: &[Str
             }
         }
     }
+}
+
+/// What was done as asked.
+pub(crate) fn done_notice(text: &str) -> Markup {
+    html! { div.notice.good role="status" { p { (text) } } }
 }
 
 /// What a show sells at this moment, in one word or two.
@@ -139,8 +146,8 @@ fn nearly_sold_out(show: &Show) -> bool {
     show.seats_available.saturating_mul(100) < show.seats_total.saturating_mul(FEW_LEFT_PERCENT)
 }
 
-/// Name, place and time of a show at the head of its pages.
-fn show_head(frame: &Frame<'_>, show: &Show) -> Markup {
+/// Name, place and time of a show at the head of its pages, and the way to its other page.
+fn show_head(frame: &Frame<'_>, show: &Show, other_page: Markup) -> Markup {
     html! {
         header.show-head {
             div.show-name {
@@ -150,19 +157,47 @@ fn show_head(frame: &Frame<'_>, show: &Show) -> Markup {
             p.show-facts {
                 span { bdi { (show.venue) } }
                 time datetime=(show.starts_at) { (frame.date_time(&show.starts_at)) }
+                (other_page)
             }
         }
     }
 }
 
-/// Why a show sells nothing now, if so.
-fn closed_advice(frame: &Frame<'_>, show: &Show) -> Option<Advice> {
-    let advice = &frame.texts().advice;
-    match show.sales {
-        Sales::Open => None,
-        Sales::Scheduled => Some(advice.sales_not_open),
-        Sales::Closed | Sales::Other => Some(advice.sales_closed),
-        Sales::Cancelled => Some(advice.show_cancelled),
+/// Why nobody can buy at this moment, if so.
+fn sale_notice(frame: &Frame<'_>, show: &Show) -> Markup {
+    let (texts, advice) = (frame.texts(), &frame.texts().advice);
+    let reason = match (show.sales, &show.sales_open_at) {
+        (Sales::Open, _) if show.seats_available == 0 => {
+            Some((advice.sold_out.title, advice.sold_out.next.to_owned()))
+        }
+        (Sales::Open, _) => None,
+        (Sales::Scheduled, Some(when)) => {
+            let next = fill(texts.sales_start_at, &[("when", &frame.date_time(when))]);
+            Some((advice.sales_not_open.title, next))
+        }
+        (Sales::Scheduled, None) => Some((advice.sales_not_open.title, texts.sales_start_unknown.to_owned())),
+        (Sales::Closed | Sales::Other, _) => {
+            Some((advice.sales_closed.title, advice.sales_closed.next.to_owned()))
+        }
+        (Sales::Cancelled, _) => Some((advice.show_cancelled.title, advice.show_cancelled.next.to_owned())),
+    };
+    html! {
+        @if let Some((title, next)) = reason {
+            div.notice.plain role="status" { p.notice-title { (title) } p { (next) } }
+        }
+    }
+}
+
+/// Whether what is left means anything to a reader: not once nothing will be sold any more.
+fn shows_what_is_left(show: &Show) -> bool {
+    matches!(show.sales, Sales::Open | Sales::Scheduled)
+}
+
+/// `401 libres`, or that a zone is sold out.
+fn what_is_left(frame: &Frame<'_>, zone: &ZoneCounts) -> String {
+    match zone.available {
+        0 => frame.texts().sold_out_short.to_owned(),
+        left => fill(frame.texts().free, &[("n", &frame.count(left))]),
     }
 }
 

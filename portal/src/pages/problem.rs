@@ -24,17 +24,17 @@ pub(crate) fn explain(texts: &Texts, error: &ApiError) -> (StatusCode, Advice) {
 }
 
 /// The page for an error of the API.
-pub(crate) fn from_api(language: Language, path: &str, error: &ApiError) -> Response {
+pub(crate) fn from_api(language: Language, address: &str, error: &ApiError) -> Response {
     let (status, advice) = explain(language.texts(), error);
     let (trace, retry_after) = match error {
         ApiError::Refused(refusal) => (refusal.trace_id.as_deref(), refusal.retry_after_seconds),
         _ => (None, None),
     };
     if status.is_server_error() {
-        tracing::warn!(error = error as &dyn std::error::Error, path, "a page could not be made");
+        tracing::warn!(error = error as &dyn std::error::Error, address, "a page could not be made");
     }
     let again = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
-    let mut response = answer(language, status, path, advice, trace, again);
+    let mut response = answer(language, status, address, advice, trace, again);
     if again {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after.unwrap_or(5)));
     }
@@ -69,12 +69,12 @@ pub(crate) fn foreign_form(language: Language) -> Response {
 fn answer(
     language: Language,
     status: StatusCode,
-    path: &str,
+    address: &str,
     advice: Advice,
     trace: Option<&str>,
     again: bool,
 ) -> Response {
-    let body = render(language, status, path, advice, trace, again).into_string();
+    let body = render(language, status, address, advice, trace, again).into_string();
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
@@ -85,12 +85,12 @@ fn answer(
 fn render(
     language: Language,
     status: StatusCode,
-    path: &str,
+    address: &str,
     advice: Advice,
     trace: Option<&str>,
     again: bool,
 ) -> Markup {
-    let frame = Frame { language, time_zone: &TimeZone::UTC, path };
+    let frame = Frame { language, time_zone: &TimeZone::UTC, address };
     let texts = frame.texts();
     let content = html! {
         div.problem {
@@ -98,7 +98,7 @@ fn render(
             h1 { (advice.title) }
             p.problem-next { (advice.next) }
             p.problem-ways {
-                @if again { a.button href=(path) { (texts.retry) } }
+                @if again { a.button href=(address) { (texts.retry) } }
                 a.button.quiet href="/" { (texts.back_to_catalogue) }
             }
             @if let Some(id) = trace {

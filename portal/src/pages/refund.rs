@@ -1,6 +1,6 @@
 //! `/orders/{order}/refund`: the question before tickets are given back, with the amount, for one ticket or all.
 
-use super::{Frame, notice};
+use super::{Frame, problem_notice};
 use crate::api_model::{Money, Order, Ticket};
 use crate::texts::{Advice, fill};
 use crate::wording;
@@ -16,10 +16,14 @@ pub(crate) fn render(
     let texts = frame.texts();
     let amount = tickets.iter().fold(0_i64, |sum, ticket| sum.saturating_add(ticket.price.amount));
     let amount = wording::money(&Money { amount, currency: order.total.currency.clone() });
+    let question = match tickets.len() {
+        0 | 1 => texts.refund_question.to_owned(),
+        many => fill(texts.refund_question_many, &[("n", &many.to_string())]),
+    };
     let content = html! {
         div.narrow.confirm {
-            @if let Some(advice) = problem { (notice(frame, "bad", advice, &[])) }
-            h1 { (texts.refund_question) }
+            @if let Some(advice) = problem { (problem_notice(frame, advice, &[])) }
+            h1 { (question) }
             p { bdi { (order.show_name) } " · " (frame.date_time(&order.starts_at)) }
             ul.summary-seats.panel-box {
                 @for ticket in tickets {

@@ -1,10 +1,13 @@
 //! `/shows/{show}`: the live seat map beside the forms that reserve. The map is drawn by the `<seat-map>` element; the
 //! forms are plain and work without it.
 
-use super::{Frame, closed_advice, notice, show_head, swatch, zone_color};
+use super::{
+    Frame, done_notice, problem_notice, sale_notice, show_head, shows_what_is_left, swatch, what_is_left,
+    zone_color,
+};
 use crate::api_model::{Sales, ShowDetail};
 use crate::hold_cookie::RememberedHold;
-use crate::texts::{Advice, Texts, fill};
+use crate::texts::{Advice, Texts};
 use crate::wording;
 use maud::{Markup, html};
 use serde_json::json;
@@ -21,23 +24,29 @@ pub(crate) struct SeatMapView<'a> {
 
 pub(crate) fn render(frame: &Frame<'_>, view: &SeatMapView<'_>) -> Markup {
     let show = &view.detail.show;
-    let closed = closed_advice(frame, show);
+    let selling = show.sales == Sales::Open;
+    let to_list = html! {
+        @if shows_what_is_left(show) {
+            a.link.show-list href={ "/shows/" (show.show_id) "/list" } { (frame.texts().list_link) }
+        }
+    };
     let content = html! {
-        (show_head(frame, show))
+        (show_head(frame, show, to_list))
+        div.show-notices {
+            @if let Some(advice) = view.problem { (problem_notice(frame, advice, &[])) }
+            @if let Some(note) = view.note { (done_notice(note)) }
+            @if let Some(hold) = view.hold { (hold_bar(frame, &show.show_id, hold, false)) }
+            (sale_notice(frame, show))
+        }
         div.show-floor {
             (map(frame, view))
             aside.panel {
-                @if let Some(advice) = view.problem { (notice(frame, "bad", advice, &[])) }
-                @if let Some(note) = view.note { div.notice.good role="status" { p { (note) } } }
-                @if let Some(hold) = view.hold { (hold_bar(frame, &show.show_id, hold, false)) }
-                @if let Some(advice) = closed { (notice(frame, "plain", advice, &[])) }
-                @if closed.is_none() { (selection(frame, view)) }
+                @if selling { (selection(frame, view)) }
                 (legend(frame, view.detail))
-                @if closed.is_none() {
+                @if selling {
                     (best_available_form(frame, view.detail, view.key, view.max_seats))
                     (general_form(frame, view.detail, view.key, view.max_seats))
                 }
-                p.panel-link { a href={ "/shows/" (show.show_id) "/list" } { (frame.texts().list_link) } }
             }
         }
     };
@@ -58,10 +67,10 @@ fn map(frame: &Frame<'_>, view: &SeatMapView<'_>) -> Markup {
     html! {
         seat-map data-plan={ "/live/plans/" (plan) } data-seats={ "/live/shows/" (show.show_id) "/seats" }
             data-stream={ "/live/shows/" (show.show_id) "/stream" } data-max=(view.max_seats) data-currency=(show.currency)
-            data-selling=(show.sales == Sales::Open) data-zones=(json!(colors)) data-language=(frame.language.code())
+            data-selling=(show.sales == Sales::Open) data-counted=(shows_what_is_left(show)) data-zones=(json!(colors)) data-language=(frame.language.code())
             data-texts=(map_texts(texts)) {
-            p.map-wait role="status" { span.spinner aria-hidden="true" {} (texts.loading_map) }
-            noscript { p.map-wait { a.button href={ "/shows/" (show.show_id) "/list" } { (texts.list_link) } } }
+            p.map-wait.map-loading role="status" { span.spinner aria-hidden="true" {} (texts.loading_map) }
+            noscript { p.map-wait { (texts.map_needs_script) a.button href={ "/shows/" (show.show_id) "/list" } { (texts.list_link) } } }
         }
     }
 }
@@ -69,14 +78,14 @@ fn map(frame: &Frame<'_>, view: &SeatMapView<'_>) -> Markup {
 /// The sentences that the map speaks, for its own attribute.
 fn map_texts(texts: &Texts) -> String {
     json!({
-        "mapLabel": texts.map_label, "mapInstructions": texts.map_instructions, "mapHelp": texts.map_help,
+        "mapLabel": texts.map_label, "mapHelp": texts.map_help,
         "zoomIn": texts.zoom_in, "zoomOut": texts.zoom_out, "zoomAll": texts.zoom_all, "live": texts.live,
-        "reconnecting": texts.reconnecting, "mapFailed": texts.map_failed, "stage": texts.stage, "free": texts.free,
+        "reconnecting": texts.reconnecting, "mapFailed": texts.map_failed, "free": texts.free,
         "soldOut": texts.sold_out_short, "saySeat": texts.say_seat, "sayPicked": texts.say_picked,
         "sayUnpicked": texts.say_unpicked, "sayLost": texts.say_lost, "sayLimit": texts.say_limit,
-        "sayNotAvailable": texts.say_not_available, "sayGeneral": texts.say_general, "sayZone": texts.say_zone,
+        "sayNotAvailable": texts.say_not_available, "sayGeneral": texts.say_general,
         "sayRow": texts.say_row, "holdFailed": texts.hold_failed, "removeSeat": texts.remove_seat,
-        "pickedCount": texts.picked_count, "reload": texts.reload,
+        "pickedCount": texts.picked_count,
         "status": [texts.status_available, texts.status_held, texts.status_sold, texts.status_blocked],
         "statusPicked": texts.status_picked,
         "legend": {
@@ -107,6 +116,7 @@ fn selection(frame: &Frame<'_>, view: &SeatMapView<'_>) -> Markup {
 
 fn legend(frame: &Frame<'_>, detail: &ShowDetail) -> Markup {
     let texts = frame.texts();
+    let left = shows_what_is_left(&detail.show);
     html! {
         section.panel-box aria-labelledby="legend-title" {
             h2 #legend-title { (texts.zones) }
@@ -116,10 +126,7 @@ fn legend(frame: &Frame<'_>, detail: &ShowDetail) -> Markup {
                         (swatch(zone_color(zone, index)))
                         span.zone-name { bdi { (zone.name) } }
                         span.zone-price { (wording::money(&zone.price)) }
-                        span.zone-free data-free {
-                            @if zone.available == 0 { (texts.sold_out_short) }
-                            @else { (fill(texts.free, &[("n", &frame.count(zone.available))])) }
-                        }
+                        @if left { span.zone-free data-free { (what_is_left(frame, zone)) } }
                     }
                 }
             }
@@ -127,7 +134,7 @@ fn legend(frame: &Frame<'_>, detail: &ShowDetail) -> Markup {
     }
 }
 
-/// The form that lets the API choose; nothing when every zone is general admission.
+/// The form that lets the API choose; nothing when no numbered zone has a seat left.
 pub(crate) fn best_available_form(
     frame: &Frame<'_>,
     detail: &ShowDetail,
@@ -137,7 +144,7 @@ pub(crate) fn best_available_form(
     let texts = frame.texts();
     let zones = || detail.zones.iter().filter(|zone| !zone.general);
     html! {
-        @if zones().next().is_some() {
+        @if zones().any(|zone| zone.available > 0) {
             form.panel-box method="post" action={ "/shows/" (detail.show.show_id) "/hold" } data-hold-form {
                 input type="hidden" name="key" value=(key);
                 input type="hidden" name="best" value="1";
@@ -164,12 +171,12 @@ pub(crate) fn best_available_form(
     }
 }
 
-/// The form for zones without numbered seats; nothing when there is none.
+/// The form for zones without numbered seats; nothing when none of them has a place left.
 pub(crate) fn general_form(frame: &Frame<'_>, detail: &ShowDetail, key: &str, max_seats: u32) -> Markup {
     let texts = frame.texts();
     let zones = || detail.zones.iter().filter(|zone| zone.general);
     html! {
-        @if zones().next().is_some() {
+        @if zones().any(|zone| zone.available > 0) {
             form #general.panel-box method="post" action={ "/shows/" (detail.show.show_id) "/hold" } data-hold-form {
                 input type="hidden" name="key" value=(key);
                 input type="hidden" name="general" value="1";
@@ -212,7 +219,7 @@ pub(crate) fn hold_bar(frame: &Frame<'_>, show: &str, hold: &RememberedHold, fro
         section.hold-bar aria-labelledby="hold-title" {
             div {
                 h2 #hold-title { (texts.holding) }
-                p { (frame.seats(hold.count)) " · " (wording::money(&hold.total)) }
+                p { (frame.tickets(hold.count)) " · " (wording::money(&hold.total)) }
             }
             (countdown(frame, show, hold))
             div.hold-ways {
@@ -231,6 +238,7 @@ pub(crate) fn countdown(frame: &Frame<'_>, show: &str, hold: &RememberedHold) ->
             time datetime=(hold.expires_at) data-expires=(hold.expires_at) data-over={ "/shows/" (show) "/checkout" } role="timer" {
                 (frame.date_time(&hold.expires_at))
             }
+            span.unseen role="status" data-hurry=(frame.texts().time_nearly_over) {}
         }
     }
 }

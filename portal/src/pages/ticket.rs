@@ -1,7 +1,7 @@
 //! `/orders/{order}`: the tickets of a purchase, each with its QR code, made to be shown on a phone or printed.
 
-use super::Frame;
-use crate::api_model::{Order, Ticket};
+use super::{Frame, done_notice};
+use crate::api_model::{GENERAL_ROW, Order, Ticket};
 use crate::poster::poster;
 use crate::texts::{Texts, fill};
 use crate::wording;
@@ -16,7 +16,7 @@ pub(crate) fn render(frame: &Frame<'_>, order: &Order, note: Option<&str>) -> Ma
     let content = html! {
         div.tickets {
             header.tickets-head {
-                @if let Some(note) = note { div.notice.good role="status" { p { (note) } } }
+                @if let Some(note) = note { (done_notice(note)) }
                 @if order.status == "PAID" { p.tickets-thanks { (texts.thanks) } }
                 h1 { (texts.tickets_title) }
                 dl.order-facts {
@@ -29,11 +29,7 @@ pub(crate) fn render(frame: &Frame<'_>, order: &Order, note: Option<&str>) -> Ma
                 }
                 p.hint {
                     @if let Some(when) = &order.paid_at { (fill(texts.paid_on, &[("when", &frame.date_time(when))])) ". " }
-                    @match order.documents.as_deref() {
-                        Some("pending") => { (texts.documents_pending) }
-                        Some(_) => { (texts.documents_issued) }
-                        None => {}
-                    }
+                    (documents(texts, order))
                 }
                 p.ways.no-print {
                     button.button.quiet type="button" data-print hidden { (texts.print) }
@@ -49,6 +45,16 @@ pub(crate) fn render(frame: &Frame<'_>, order: &Order, note: Option<&str>) -> Ma
         }
     };
     frame.page(texts.tickets_title, "ticket-page", &["checkout.js"], content)
+}
+
+/// What there is to know about the receipt: that nobody needs it to get in, and nothing about when it comes.
+fn documents<'a>(texts: &'a Texts, order: &Order) -> &'a str {
+    let admits = order.tickets.iter().any(|ticket| ticket.status == "PAID");
+    match order.documents.as_deref() {
+        Some("pending") if admits => texts.documents_pending,
+        Some("pending") | None => "",
+        Some(_) => texts.documents_issued,
+    }
 }
 
 fn can_refund_several(order: &Order) -> bool {
@@ -82,7 +88,7 @@ fn one(frame: &Frame<'_>, order: &Order, ticket: &Ticket, index: usize) -> Marku
             div.ticket-code {
                 @match (ticket.status.as_str(), &ticket.qr) {
                     ("PAID", Some(text)) => {
-                        (qr(text, &fill(texts.qr_label, &[("seat", &ticket.seat)])))
+                        (qr(text, &fill(texts.qr_label, &[("seat", &frame.seat_words(&ticket.seat))])))
                         p { (texts.show_at_door) }
                     }
                     ("PENDING_PAYMENT" | "PAID", _) => { p.ticket-void { (texts.qr_pending) } }
@@ -99,6 +105,10 @@ fn place(texts: &Texts, ticket: &Ticket) -> Markup {
     html! {
         dl.place {
             @match (&ticket.zone, row, &ticket.number) {
+                (Some(zone), Some(GENERAL_ROW), _) => {
+                    div.place-zone { dt { (texts.zone) } dd { bdi { (zone) } } }
+                    div { dt { (texts.place) } dd { (texts.general_zone) } }
+                }
                 (Some(zone), Some(row), Some(number)) => {
                     div.place-zone { dt { (texts.zone) } dd { bdi { (zone) } } }
                     div { dt { (fill(texts.row, &[("row", "")]).trim()) } dd { bdi { (row) } } }

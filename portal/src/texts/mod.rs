@@ -37,23 +37,24 @@ macro_rules! texts {
 
 texts! {
     /// On every page.
-    skip_to_content, catalogue, other_language, footer, retry, back_to_catalogue, reload,
+    skip_to_content, catalogue, other_language, footer, retry, back_to_catalogue,
     /// Catalogue.
     catalogue_title, catalogue_lead, catalogue_empty_title, catalogue_empty, next_shows,
     sales_open, sales_scheduled, sales_scheduled_at, sales_closed, sales_cancelled, sold_out, few_left, seats_left,
-    from_price, choose_seats, see_seats,
+    from_price, choose_seats, see_seats, see_show, sales_start_at, sales_start_unknown,
     /// Seat map and list.
     zones, zone, free, sold_out_short, total, best_title, best_lead, quantity, together, best_button,
     general_title, general_button, your_seats, no_seats_picked, hold_button, map_help, list_link, map_link,
     list_title, list_lead, list_hint, row, seat, show_rows_from, no_free_seats, no_zone, seats_in,
     general_zone,
     legend_available, legend_picked, legend_held, legend_sold, legend_blocked, zoom_in, zoom_out, zoom_all,
-    loading_map, reconnecting, live, map_failed, stage, map_label, map_instructions,
-    say_seat, say_picked, say_unpicked, say_lost, say_limit, say_not_available, say_general, say_zone, say_row,
+    loading_map, map_needs_script, reconnecting, live, map_failed, map_label,
+    say_seat, say_picked, say_unpicked, say_lost, say_limit, say_not_available, say_general, say_row,
     hold_failed, remove_seat, picked_count,
     status_available, status_held, status_sold, status_blocked, status_picked,
     /// A hold that is under way.
-    holding, time_left, to_checkout, give_back, hold_over_title, hold_over, seats_count_one, seats_count_many,
+    holding, time_left, to_checkout, give_back, hold_over_title, hold_over, tickets_count_one, tickets_count_many,
+    time_nearly_over,
     given_back, continue_list,
     /// Checkout.
     checkout_title, buyer, rut, rut_hint, rut_wrong, rut_malformed, name, name_missing, email, email_hint,
@@ -62,9 +63,9 @@ texts! {
     /// Tickets.
     tickets_title, thanks, paid_on, order_reference, print, ticket_word, status_paid, status_used, status_refunded,
     status_pending, status_expired, qr_label, qr_pending, keep_link, documents_pending,
-    documents_issued, refund_link, refund_all_link, show_at_door,
+    documents_issued, place, refund_link, refund_all_link, show_at_door,
     /// Refund.
-    refund_title, refund_question, refund_explain, refund_reason, refund_confirm, refund_cancel, refund_done,
+    refund_title, refund_question, refund_question_many, refund_explain, refund_reason, refund_confirm, refund_cancel, refund_done,
     /// Problems.
     reference,
 }
@@ -89,8 +90,10 @@ macro_rules! advice {
 
 advice! {
     page_unknown, show_unknown, order_unknown, method_unknown, foreign_form, seats_taken, not_enough, not_together,
-    seats_unknown, too_many, no_seats, customer_limit, sales_not_open, sales_closed, show_cancelled, hold_ended,
-    payment_under_way, payment_declined, payment_timeout, payment_unavailable, outcome_unknown, key_reused,
+    seats_unknown, too_many, no_seats, customer_limit, sales_not_open, sold_out, sales_closed,
+    show_cancelled, hold_ended,
+    payment_under_way, payment_declined, declined_and_gone, payment_timeout, payment_unavailable, unavailable_and_gone,
+    outcome_unknown, key_reused,
     ticket_refunded, ticket_used, field_invalid, busy, down, unexpected,
 }
 

@@ -90,6 +90,14 @@ impl Browser {
         self.call("POST", "/url", Some(json!({ "url": address }))).await.unwrap();
     }
 
+    /// Lays the page out for a screen of this size, in CSS pixels.
+    pub async fn resize(&self, width: u32, height: u32) {
+        let screen =
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 900 });
+        let body = json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": screen });
+        self.call("POST", "/goog/cdp/execute", Some(body)).await.unwrap();
+    }
+
     /// What the script returns.
     pub async fn run(&self, script: &str) -> Value {
         let body = json!({ "script": script, "args": [] });

@@ -23,6 +23,11 @@ use tokio::sync::broadcast;
 
 pub const THEATRE: &str = "01KABTHEATRE0000000000000A";
 pub const STADIUM: &str = "01KABSTADIUM0000000000000B";
+pub const STUDIO: &str = "01KABSTUDIO00000000000000H";
+pub const SOON: &str = "01KABSOON0000000000000000E";
+pub const DATED: &str = "01KABDATED0000000000000000";
+pub const FULL: &str = "01KABFULL0000000000000000F";
+pub const CANCELLED: &str = "01KABGONE0000000000000000G";
 pub const HOSTILE: &str = "01KABHOSTILE0000000000000C";
 pub const HOSTILE_NAME: &str = "<script>alert(1)</script> \u{202e}gnirts\u{202c} 🎭\"'&";
 
@@ -53,6 +58,7 @@ struct World {
     minted: u64,
     pub purchases: u64,
     hold_seconds: i64,
+    rival_takes_freed_seats: bool,
 }
 
 /// The fake; clones share one world.
@@ -64,6 +70,7 @@ impl FakeApi {
         let theatre = Arc::new(plans::theatre());
         let stadium = Arc::new(plans::stadium());
         let hostile = Arc::new(plans::hostile());
+        let studio = Arc::new(plans::studio());
         let mut world = World { hold_seconds: 600, ..World::default() };
         let mut add = |id: &str,
                        name: &str,
@@ -74,7 +81,7 @@ impl FakeApi {
                        sold: u32| {
             let card = json!({
                 "show_id": id, "name": name, "venue": venue, "starts_at": starts, "currency": "CLP", "sales": sales,
-                "sales_open_at": (sales == "scheduled").then_some("2026-12-20T15:00:00Z"),
+                "sales_open_at": (id == DATED).then_some("2026-12-20T15:00:00Z"),
             });
             let statuses = plan.opening_statuses(sold);
             let (changes, _) = broadcast::channel(CHANGES_KEPT);
@@ -82,19 +89,11 @@ impl FakeApi {
                 .shows
                 .push((id.into(), FakeShow { card, plan: Arc::clone(plan), statuses, position: 1, changes }));
         };
-        add(
-            THEATRE,
-            "La flauta mágica",
-            "Teatro Municipal de Santiago",
-            "2026-12-05T22:30:00Z",
-            "open",
-            &theatre,
-            35,
-        );
+        add(THEATRE, "El faro de papel", "Teatro Caleta Clara", "2026-12-05T22:30:00Z", "open", &theatre, 35);
         add(
             STADIUM,
-            "Los Bunkers · Gira Noviembre",
-            "Estadio Nacional",
+            "Los Cometas de Papel · Gira de Prueba",
+            "Estadio Bahía Norte",
             "2026-12-12T23:00:00Z",
             "open",
             &stadium,
@@ -103,40 +102,26 @@ impl FakeApi {
         let night = "2027-01-15T00:30:00Z";
         add(
             "01KABFEW00000000000000000D",
-            "Quilapayún sinfónico",
-            "Teatro Coliseo",
+            "Coro de las Mareas, sinfónico",
+            "Sala Quillay",
             night,
             "open",
             &theatre,
             95,
         );
         add(
-            "01KABSOON0000000000000000E",
-            "Festival de Jazz de Ñuñoa",
-            "Teatro Oriente",
+            DATED,
+            "Festival de los Ñandúes",
+            "Anfiteatro El Boldo",
             "2027-02-20T23:00:00Z",
             "scheduled",
             &theatre,
             0,
         );
-        add(
-            "01KABFULL0000000000000000F",
-            "Mon Laferte íntimo",
-            "Teatro Nescafé de las Artes",
-            night,
-            "open",
-            &theatre,
-            101,
-        );
-        add(
-            "01KABGONE0000000000000000G",
-            "Carmina Burana",
-            "Teatro del Lago",
-            night,
-            "cancelled",
-            &theatre,
-            60,
-        );
+        add(FULL, "Amparo Ventisca, íntimo", "Sala El Copihue", night, "open", &theatre, 101);
+        add(CANCELLED, "La última función del circo", "Carpa El Maitén", night, "cancelled", &theatre, 60);
+        add(SOON, "Ensayo abierto", "Sala Quillay", night, "scheduled", &studio, 0);
+        add(STUDIO, "Cuatro sillas", "Sala Quillay", night, "open", &studio, 0);
         add(HOSTILE, &format!("{HOSTILE_NAME}{}", "x".repeat(200)), HOSTILE_NAME, night, "open", &hostile, 0);
         Self(Arc::new(Mutex::new(world)))
     }
@@ -148,6 +133,11 @@ impl FakeApi {
     /// How long holds last from now on.
     pub fn set_hold_seconds(&self, seconds: i64) {
         self.world().hold_seconds = seconds;
+    }
+
+    /// From now on somebody else takes the seats that a failed payment frees, at once.
+    pub fn let_a_rival_take_freed_seats(&self) {
+        self.world().rival_takes_freed_seats = true;
     }
 
     /// How many purchases took place.

@@ -74,14 +74,11 @@ impl Draft {
                 .chain(zone.outline.clone())
                 .collect::<Vec<_>>()
         };
-        let all: Vec<(i64, i64)> = self.zones.iter().flat_map(points).collect();
-        let (xs, ys): (Vec<i64>, Vec<i64>) = all.into_iter().unzip();
-        let bounds = json!([
-            xs.iter().min().unwrap() - 300,
-            ys.iter().min().unwrap().min(&-600) - 300,
-            xs.iter().max().unwrap() + 300,
-            ys.iter().max().unwrap() + 300
-        ]);
+        let decor = self.decor.iter().flat_map(|decor| decor["outline"].as_array().unwrap());
+        let corners = decor.map(|point| (point[0].as_i64().unwrap(), point[1].as_i64().unwrap()));
+        // As the API gives them: around the points of seats and outlines, without a margin.
+        let (xs, ys): (Vec<i64>, Vec<i64>) = self.zones.iter().flat_map(points).chain(corners).unzip();
+        let bounds = json!([xs.iter().min(), ys.iter().min(), xs.iter().max(), ys.iter().max()]);
         let zones: Vec<Value> = self.zones.iter().map(|zone| {
             let mut first = zone.range.start;
             let rows: Vec<Value> = zone.rows.iter().map(|(label, seats)| {
@@ -90,8 +87,13 @@ impl Draft {
                 first += seats.len();
                 row
             }).collect();
-            json!({ "name": zone.name, "price": zone.price, "color": zone.color, "general": zone.general, "first": zone.range.start,
-                "count": zone.range.len(), "outline": zone.outline, "rows": rows })
+            let mut answer = json!({ "name": zone.name, "price": zone.price, "color": zone.color, "general": zone.general,
+                "first": zone.range.start, "count": zone.range.len(), "rows": rows });
+            // As the API: an area that nobody drew has no outline at all.
+            if !zone.outline.is_empty() {
+                answer["outline"] = json!(zone.outline);
+            }
+            answer
         }).collect();
         let json = json!({ "focal_point": [0, 0], "bounds": bounds, "decor": self.decor, "zones": zones })
             .to_string();
@@ -235,6 +237,14 @@ pub fn stadium() -> FakePlan {
         }
     }
     assert!((44_000..47_000).contains(&draft.seats), "{}", draft.seats);
+    draft.finish()
+}
+
+/// Four seats and standing places that nobody drew.
+pub fn studio() -> FakePlan {
+    let mut draft = Draft::default();
+    draft.numbered("Platea", 12_000, None, vec![("A".into(), (0..4).map(|seat| (seat * 50, 0)).collect())]);
+    draft.general("De pie", 8_000, 30, vec![]);
     draft.finish()
 }
 

@@ -48,6 +48,10 @@ pub(super) async fn hold(
 fn choose(show: &FakeShow, body: &Value) -> Result<Vec<usize>, Box<Response>> {
     let refuse = |status, code, seats| Err(Box::new(problem(status, code, seats)));
     if let Some(names) = body["seats"].as_array() {
+        assert!(
+            !names.iter().any(|name| name.as_str().is_some_and(|name| name.contains("-GA-"))),
+            "places of general admission are not for choosing: {names:?}"
+        );
         let mut seats = Vec::new();
         for name in names.iter().filter_map(Value::as_str) {
             match show.plan.index(name) {
@@ -119,18 +123,21 @@ pub(super) async fn purchase(
     if world.holds.get(&hold_id).is_none_or(|hold| hold.token != token) {
         return problem(StatusCode::GONE, "hold_ended", vec![]);
     }
-    match body["payment"]["token"].as_str() {
-        Some("tok_decline") => return problem(StatusCode::PAYMENT_REQUIRED, "payment_declined", vec![]),
-        Some("tok_outage") => return problem(StatusCode::SERVICE_UNAVAILABLE, "payment_unavailable", vec![]),
-        Some("tok_slow_20") => {
-            if let Some(hold) = world.holds.remove(&hold_id)
-                && let Some(show) = world.show(&hold.show)
-            {
-                show.set(&hold.seats, 0);
-            }
-            return problem(StatusCode::GATEWAY_TIMEOUT, "payment_timeout", vec![]);
+    let failure = match body["payment"]["token"].as_str() {
+        Some("tok_decline") => Some((StatusCode::PAYMENT_REQUIRED, "payment_declined")),
+        Some("tok_outage") => Some((StatusCode::SERVICE_UNAVAILABLE, "payment_unavailable")),
+        Some("tok_slow_20") => Some((StatusCode::GATEWAY_TIMEOUT, "payment_timeout")),
+        _ => None,
+    };
+    if let Some((status, code)) = failure {
+        // As the API: a payment that fails ends the hold.
+        let freed = if world.rival_takes_freed_seats { 2 } else { 0 };
+        if let Some(hold) = world.holds.remove(&hold_id)
+            && let Some(show) = world.show(&hold.show)
+        {
+            show.set(&hold.seats, freed);
         }
-        _ => {}
+        return problem(status, code, vec![]);
     }
     let Some(hold) = world.holds.remove(&hold_id) else {
         return problem(StatusCode::GONE, "hold_ended", vec![]);

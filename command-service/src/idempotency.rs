@@ -1,6 +1,6 @@
 //! Which commands were carried out lately, by their idempotency key: where in the log their answer is.
 //!
-//! Only successes are remembered; a refusal is decided afresh. Bounded in time and in count. 36 bytes a record and 5 to 12
+//! Only successes are remembered; a refusal is decided afresh. Bounded in time and in count. 36 bytes a record and 9 to 20
 //! for its index; the answer itself is read back from the log, so that it is the first one again.
 
 use hashbrown::HashMap;
@@ -144,17 +144,17 @@ impl IdempotencyTable {
     fn insert(&mut self, request: RequestKey, position: Position, now: Timestamp) {
         let at_seconds = u32::try_from(now.as_millis() / 1_000).unwrap_or(0);
         self.forget(at_seconds);
-        if self.record(&request.key).is_some() {
-            return;
-        }
-        let row = self.records.push(Record {
-            key: request.key,
-            fingerprint: request.fingerprint,
-            position: [position as u32, (position >> 32) as u32],
-            at_seconds,
-        });
+        let row = self.records.next_number();
         let records = &self.records;
-        self.by_key.insert(hash(&request.key), row, |other| hash(&records[other].key));
+        let known = |other: u32| records[other].key == request.key;
+        if self.by_key.find_or_insert(hash(&request.key), row, known) == row {
+            self.records.push(Record {
+                key: request.key,
+                fingerprint: request.fingerprint,
+                position: [position as u32, (position >> 32) as u32],
+                at_seconds,
+            });
+        }
     }
 
     /// Drops what is too old, or too much.

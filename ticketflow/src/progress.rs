@@ -8,8 +8,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// Between two lines where there is no terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
+/// A look at the clock or a bar costs as much as folding some events, so only every so many calls take one.
+const CALLS_PER_LOOK: u32 = 256;
+
 /// The progress of one piece of work.
 pub(crate) struct Progress {
+    calls: u32,
     bar: Option<ProgressBar>,
     what: &'static str,
     total: u64,
@@ -23,12 +27,16 @@ impl Progress {
             let style = ProgressStyle::with_template("{msg} {wide_bar} {percent}% {eta}");
             ProgressBar::new(total).with_style(style.expect("the template is valid")).with_message(what)
         });
-        Self { bar, what, total, last_line: Instant::now() }
+        Self { calls: 0, bar, what, total, last_line: Instant::now() }
     }
 
     /// So much is done.
     pub(crate) fn set(&mut self, done: u64, total: u64) {
         self.total = total;
+        self.calls = self.calls.wrapping_add(1);
+        if !self.calls.is_multiple_of(CALLS_PER_LOOK) {
+            return;
+        }
         if let Some(bar) = &self.bar {
             bar.set_length(total);
             bar.set_position(done);

@@ -69,7 +69,7 @@ pub fn decide(
         }
         ShowCommand::RecordCapture { order_id } => {
             let event = ShowEvent::PaymentCaptured(PaymentCaptured { order_id: *order_id, at: now });
-            Ok(show.to_capture.contains(order_id).then_some(event).into_iter().collect())
+            Ok(show.to_capture.contains_key(order_id).then_some(event).into_iter().collect())
         }
         ShowCommand::RecordVoid { order_id } => {
             let event = ShowEvent::ChargeVoided(ChargeVoided { order_id: *order_id, at: now });

@@ -1,6 +1,6 @@
 //! Paid orders and their tickets, kept compact: a show may sell hundreds of thousands.
 //!
-//! 64 bytes an order, 40 a ticket, 5 to 12 for the index by order id. Tickets of an order are neighbours.
+//! 64 bytes an order, 40 a ticket, 9 to 20 for the index by order id. Tickets of an order are neighbours.
 
 use ticketflow_row_table::{RowIndex, Rows, hash_of_random_id};
 
@@ -111,10 +111,19 @@ impl Orders {
         order.first_ticket
     }
 
+    /// The number that the next order gets.
+    pub(super) fn next_number(&self) -> u32 {
+        self.orders.next_number()
+    }
+
+    /// The order of that number. Total: none for a number out of range.
+    pub(super) fn at_mut(&mut self, number: u32) -> Option<&mut Order> {
+        self.orders.get_mut(number)
+    }
+
     fn add(&mut self, order: Order) {
         let row = self.orders.push(order);
-        let orders = &self.orders;
-        self.by_id.insert(hash(order.id), row, |other| hash(orders[other].id));
+        self.by_id.insert(hash(order.id), row);
     }
 
     fn row(&self, id: OrderId) -> Option<u32> {
@@ -173,6 +182,16 @@ impl Orders {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Order> {
         self.orders.iter()
+    }
+
+    /// Orders whose charge is not captured, with their numbers.
+    pub(super) fn not_captured(&self) -> impl Iterator<Item = (OrderId, u32)> {
+        // Single rows are numbered without gaps.
+        self.orders
+            .iter()
+            .zip(0..)
+            .filter(|(order, _)| !order.captured)
+            .map(|(order, number)| (order.id, number))
     }
 
     /// Orders, tickets and gates, in the order in which they came.

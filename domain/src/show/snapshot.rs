@@ -22,7 +22,6 @@ pub struct ShowSnapshot {
     orders: Vec<Order>,
     tickets: Vec<Ticket>,
     gates: Vec<String>,
-    to_capture: Vec<OrderId>,
     to_void: Vec<OrderId>,
     to_refund: Vec<(RefundId, OrderId, i64)>,
     seats_of_customer: Vec<(CustomerId, u32)>,
@@ -53,7 +52,6 @@ impl ShowState {
             orders,
             tickets,
             gates,
-            to_capture: sorted(show.to_capture.into_iter()),
             to_void: sorted(show.to_void.into_iter()),
             to_refund: sorted(show.to_refund.into_iter().map(|(id, (order, amount))| (id, order, amount))),
             seats_of_customer: sorted(show.seats_of_customer.into_iter()),
@@ -76,7 +74,7 @@ impl ShowState {
         show.payment_caps =
             show.payments.values().map(|payment| (payment.give_up_at, payment.hold_id)).collect();
         show.orders = Orders::from_parts(snapshot.orders, snapshot.tickets, snapshot.gates);
-        show.to_capture = snapshot.to_capture.into_iter().collect();
+        show.to_capture = show.orders.not_captured().collect();
         show.to_void = snapshot.to_void.into_iter().collect();
         show.to_refund =
             snapshot.to_refund.into_iter().map(|(id, order, amount)| (id, (order, amount))).collect();

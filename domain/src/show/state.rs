@@ -173,7 +173,8 @@ pub(super) struct Show {
     pub(super) payment_caps: Deadlines,
     pub(super) payments: HashMap<OrderId, PendingPayment>,
     pub(super) orders: Orders,
-    pub(super) to_capture: HashSet<OrderId>,
+    /// Orders whose charge is not captured, with their number.
+    pub(super) to_capture: HashMap<OrderId, u32>,
     pub(super) to_void: HashSet<OrderId>,
     pub(super) to_refund: HashMap<RefundId, (OrderId, i64)>,
     /// Seats held or owned per customer; kept only where the show has a limit.
@@ -271,7 +272,7 @@ impl ShowState {
     /// What is still to be done at the payment gateway.
     pub fn open_charges(&self) -> impl Iterator<Item = OpenCharge> + '_ {
         self.show.iter().flat_map(|show| {
-            let captures = show.to_capture.iter().map(|&order_id| OpenCharge::Capture { order_id });
+            let captures = show.to_capture.keys().map(|&order_id| OpenCharge::Capture { order_id });
             let voids = show.to_void.iter().map(|&order_id| OpenCharge::Void { order_id });
             let refunds = show.to_refund.iter().map(|(&refund_id, &(order_id, amount))| OpenCharge::Refund {
                 refund_id,
@@ -333,7 +334,7 @@ impl Show {
             payment_caps: Deadlines::default(),
             payments: HashMap::new(),
             orders: Orders::default(),
-            to_capture: HashSet::new(),
+            to_capture: HashMap::new(),
             to_void: HashSet::new(),
             to_refund: HashMap::new(),
             seats_of_customer: HashMap::new(),
@@ -355,8 +356,8 @@ impl Show {
             ShowEvent::OrderPaid(event) => self.paid(event),
             ShowEvent::PaymentFailed(event) => self.payment_failed(event),
             ShowEvent::PaymentCaptured(event) => {
-                self.to_capture.remove(&event.order_id);
-                if let Some(order) = self.orders.get_mut(event.order_id) {
+                let number = self.to_capture.remove(&event.order_id);
+                if let Some(order) = number.and_then(|number| self.orders.at_mut(number)) {
                     order.captured = true;
                 }
             }
@@ -450,11 +451,11 @@ impl Show {
         };
         let tickets =
             event.tickets.iter().zip(&event.seats).map(|(&id, seat)| (id, seat.seat, seat.revision));
+        self.to_capture.insert(event.order_id, self.orders.next_number());
         let first = self.orders.insert(order, tickets);
         for (&seat, ticket) in event.seats.iter().zip(first..) {
             self.seats.change(seat, SeatStatus::Sold, ticket);
         }
-        self.to_capture.insert(event.order_id);
     }
 
     fn payment_failed(&mut self, event: &PaymentFailed) {

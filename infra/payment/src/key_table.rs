@@ -95,10 +95,13 @@ impl<V> KeyTable<V> {
 
     /// Adds an entry whose key is not in the table yet.
     pub(crate) fn insert(&mut self, key: &str, value: V) -> u32 {
-        let number = self.entries.push(Entry { key: CompactKey::new(key), value });
-        let (entries, hash_builder) = (&self.entries, &self.hash_builder);
-        let hash = |number: u32| hash_stored(hash_builder, &entries[number].key);
-        self.by_key.insert(hash(number), number, hash);
+        let key = CompactKey::new(key);
+        let hash = match &key {
+            CompactKey::Ulid(bytes) => self.hash_builder.hash_one(bytes),
+            CompactKey::Text(text) => self.hash_builder.hash_one(&**text),
+        };
+        let number = self.entries.push(Entry { key, value });
+        self.by_key.insert(hash, number);
         number
     }
 
@@ -112,13 +115,6 @@ impl<V> KeyTable<V> {
 
     pub(crate) fn key(&self, number: u32) -> String {
         self.entries[number].key.to_text()
-    }
-}
-
-fn hash_stored(hash_builder: &DefaultHashBuilder, key: &CompactKey) -> u64 {
-    match key {
-        CompactKey::Ulid(bytes) => hash_builder.hash_one(bytes),
-        CompactKey::Text(text) => hash_builder.hash_one(&**text),
     }
 }
 

@@ -218,7 +218,9 @@ fn a_disk_that_fails_under_a_caller_ends_the_log_like_any_other() {
         let told = Arc::new(AtomicU32::new(0));
         let fatal = {
             let told = told.clone();
-            Arc::new(move |_: &FatalError| drop(told.fetch_add(1, Ordering::SeqCst)))
+            Arc::new(move |_: &FatalError| {
+                told.fetch_add(1, Ordering::SeqCst);
+            })
         };
         let options = LogOptions {
             first_segment_bytes: 8 << 10,

@@ -11,6 +11,6 @@ mod seat_map;
 
 pub use feed_runner::{FeedRunner, ProjectionState, ProjectionStatus, StartError};
 pub use orders::{OrderView, TicketView};
-pub use query::{QueryPorts, router};
+pub use query::{QueryPorts, openapi, router};
 pub use read_models::ReadModels;
 pub use seat_map::{SeatMap, SeatMapView};

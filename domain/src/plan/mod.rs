@@ -12,6 +12,9 @@ pub use seating::{GENERAL_ROW, RowSpan, SeatNumber, SeatPlace, Seating, ZoneSpan
 pub use spec::{InvalidPlan, PlanSpec};
 
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ArrayBuilder, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 /// Seats of one show at most. The largest stadiums hold 130,000; the bound keeps a plan's memory and its event small.
 pub const MAX_SEATS: usize = 200_000;
@@ -74,6 +77,16 @@ impl From<Point> for (i32, i32) {
         (point.x, point.y)
     }
 }
+
+impl PartialSchema for Point {
+    fn schema() -> RefOr<Schema> {
+        let pair = ArrayBuilder::new().items(i32::schema()).min_items(Some(2)).max_items(Some(2));
+        pair.description(Some("A point on the plan in centimetres, `[x, y]`; y grows away from the stage."))
+            .into()
+    }
+}
+
+impl ToSchema for Point {}
 
 /// A checked plan.
 #[derive(
@@ -142,7 +155,16 @@ pub struct Row {
 
 /// The numbers of a row's seats.
 #[derive(
-    Debug, Clone, PartialEq, Eq, Serialize, Deserialize, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize,
+    Debug,
+    Clone,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    rkyv::Archive,
+    rkyv::Serialize,
+    rkyv::Deserialize,
+    utoipa::ToSchema,
 )]
 #[serde(untagged)]
 pub enum RowSeats {
@@ -169,7 +191,16 @@ impl RowSeats {
 
 /// A shape drawn behind the seats.
 #[derive(
-    Debug, Clone, PartialEq, Eq, Serialize, Deserialize, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize,
+    Debug,
+    Clone,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    rkyv::Archive,
+    rkyv::Serialize,
+    rkyv::Deserialize,
+    utoipa::ToSchema,
 )]
 #[serde(deny_unknown_fields)]
 pub struct Decor {

@@ -31,6 +31,26 @@ const MOST_CHANGES: usize = 1_000;
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
+/// The seat map, live
+///
+/// Server-sent events whose `id` is the position. First `snapshot`: every seat at 2 bits as in the compact map, in base64.
+/// Then `delta`, five times a second at most: the seats that changed. A `snapshot` comes again when too much changed, or
+/// when the reader fell behind. Lines that start with a colon keep the connection alive.
+#[utoipa::path(
+    get, path = "/v1/shows/{show}/seats/stream", operation_id = "follow_seat_map", tag = "Seats",
+    params(
+        ("show" = ShowId, Path, description = "The show"),
+        ("Last-Event-ID" = Option<String>, Header, description = "The last position at hand: goes on from there")
+    ),
+    responses((
+        status = 200, description = "Events without an end", body = String, content_type = "text/event-stream",
+        example = json!(concat!(
+            "event: snapshot\nid: 3\ndata: {\"position\":3,\"seats_total\":4,\"compact\":\"AQ==\"}\n\n",
+            "event: delta\nid: 5\ndata: {\"position\":5,\"seats\":[{\"seat\":\"Platea-A-1\",\"index\":0,",
+            "\"status\":\"sold\",\"revision\":2}]}\n\n"
+        ))
+    ))
+)]
 pub(crate) async fn stream(
     State(ports): State<Arc<QueryPorts>>,
     ApiPath(show_id): ApiPath<ShowId>,

@@ -63,7 +63,7 @@ pub(crate) const ALREADY_USED: Problem = Problem::conflict("already_used", "The 
 pub(crate) const TOO_MANY_GATES: Problem = Problem::rule("too_many_gates", "Too many different gates");
 
 /// What any command to a show can end in, beside the rules that it may break.
-pub(crate) const OF_EVERY_COMMAND: [Problem; 4] = [SHOW_UNKNOWN, BUSY, TOO_LARGE, UNAVAILABLE];
+pub(crate) const OF_EVERY_COMMAND: [Problem; 5] = [SHOW_UNKNOWN, BUSY, TOO_LARGE, STORAGE_LOW, UNAVAILABLE];
 
 /// The problem of an outcome that is not a success.
 pub(crate) fn outcome(outcome: Outcome) -> Problem {

@@ -39,7 +39,6 @@ pub(crate) const HOLD_REFUSALS: &[Problem] = &[
     problems::ZONE_IS_NUMBERED,
     problems::CUSTOMER_LIMIT,
     problems::KEY_REUSED,
-    problems::STORAGE_LOW,
 ];
 
 /// Why a hold is not given back.

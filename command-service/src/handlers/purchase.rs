@@ -46,7 +46,6 @@ pub(crate) const REFUSALS: &[Problem] = &[
     problems::SHOW_CANCELLED,
     problems::KEY_REUSED,
     PAYMENT_UNAVAILABLE,
-    problems::STORAGE_LOW,
     PAYMENT_TIMEOUT,
 ];
 

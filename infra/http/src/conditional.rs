@@ -3,6 +3,33 @@
 use axum::response::{IntoResponse, Response};
 use http::header::{ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use utoipa::openapi::Required;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::{IntoParams, PartialSchema};
+
+/// The header that says which version a client has, as the API's document describes it.
+pub struct IfNoneMatch;
+
+impl IntoParams for IfNoneMatch {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![optional_header(
+            "If-None-Match",
+            "The `ETag` of the version at hand: 304 if it is the present one",
+        )]
+    }
+}
+
+/// A header that a client may send, as the API's document describes it.
+#[must_use]
+pub fn optional_header(name: &str, description: &str) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(description))
+        .schema(Some(String::schema()))
+        .build()
+}
 
 /// Whether the client has the version that `etag` names.
 #[must_use]

@@ -22,7 +22,7 @@ mod stall;
 mod trace_id;
 
 pub use api_routes::{ApiRoutes, document_operator_key};
-pub use conditional::{is_known, not_modified};
+pub use conditional::{IfNoneMatch, is_known, not_modified, optional_header};
 pub use context::RequestContext;
 pub use extract::{
     ApiJson, ApiPath, ApiQuery, BODY_READ_TIMEOUT, DEFAULT_BODY_LIMIT_BYTES, IdempotencyKey,

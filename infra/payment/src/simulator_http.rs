@@ -19,7 +19,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use hyper::body::Frame;
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::OpenApi;
-use utoipa::{IntoParams, IntoResponses, ToSchema};
+use utoipa::{IntoParams, IntoResponses, PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -56,7 +56,10 @@ pub fn simulator_router(gateway: SimulatedGateway) -> Router {
 /// What an API's document says of them, with paths as they are here.
 #[must_use]
 pub fn simulator_openapi() -> OpenApi {
-    table().into_openapi()
+    let mut document = table().into_openapi();
+    let components = document.components.get_or_insert_default();
+    components.schemas.insert(Problem::name().into_owned(), Problem::schema());
+    document
 }
 
 fn table() -> OpenApiRouter<SimulatedGateway> {
@@ -77,19 +80,19 @@ fn table() -> OpenApiRouter<SimulatedGateway> {
 enum CallFailures {
     /// `rejected`: the body is not valid JSON
     #[response(status = 400, content_type = "application/problem+json")]
-    Malformed(#[to_schema] Problem),
+    Malformed(Problem),
     /// `rejected`: the body is too large
     #[response(status = 413, content_type = "application/problem+json")]
-    TooLarge(#[to_schema] Problem),
+    TooLarge(Problem),
     /// `rejected`: the body is not declared as JSON
     #[response(status = 415, content_type = "application/problem+json")]
-    NotJson(#[to_schema] Problem),
+    NotJson(Problem),
     /// `rejected`: the body has another shape, or contradicts an earlier call
     #[response(status = 422, content_type = "application/problem+json")]
-    Rejected(#[to_schema] Problem),
+    Rejected(Problem),
     /// `not_processed`: certainly nothing was done. `overloaded`: the server has as many requests as it takes
     #[response(status = 503, content_type = "application/problem+json")]
-    NotProcessed(#[to_schema] Problem),
+    NotProcessed(Problem),
 }
 
 type JsonBody<T> = Result<Json<T>, JsonRejection>;
@@ -272,10 +275,10 @@ async fn charges(
 enum ListFailures {
     /// `rejected`: the query cannot be read, or the limit is out of bounds
     #[response(status = 400, content_type = "application/problem+json")]
-    Malformed(#[to_schema] Problem),
+    Malformed(Problem),
     /// `not_found`: `starting_after` names no charge
     #[response(status = 404, content_type = "application/problem+json")]
-    Unknown(#[to_schema] Problem),
+    Unknown(Problem),
 }
 
 /// Is the simulator up?

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use ticketflow_domain::show::{SalesStatus, SeatStatus};
 use ticketflow_domain::{Currency, Money, ShowId, Timestamp};
 use ticketflow_event_store::Position;
-use ticketflow_http::{ApiPath, ApiQuery, Problem, is_known, not_modified};
+use ticketflow_http::{ApiPath, ApiQuery, IfNoneMatch, Problem, is_known, not_modified};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{MinPosition, QueryPorts, money, plan};
@@ -102,6 +102,7 @@ pub(crate) struct ShowDetails {
     zones: Vec<ZoneAnswer>,
     /// Where every seat is drawn; kept for ever, since a plan never changes.
     plan_url: String,
+    #[schema(value_type = u64)]
     position: Position,
 }
 
@@ -180,7 +181,7 @@ pub(crate) async fn list(
     params(
         ("show" = ShowId, Path, description = "The show"),
         ShowQuery,
-        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the version at hand")
+        IfNoneMatch
     ),
     responses(
         (

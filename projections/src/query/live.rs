@@ -18,8 +18,10 @@ use http::{HeaderMap, HeaderName};
 use ticketflow_domain::show::SeatStatus;
 use ticketflow_domain::{SeatIndex, ShowId};
 use ticketflow_event_store::Position;
-use ticketflow_http::{ApiPath, Problem, Shutdown, write_json_text};
+use ticketflow_http::{ApiPath, Problem, Shutdown, optional_header, write_json_text};
 use tokio::sync::broadcast;
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
 
 use super::QueryPorts;
 use super::seats::{base64, status_name};
@@ -40,7 +42,7 @@ const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering")
     get, path = "/v1/shows/{show}/seats/stream", operation_id = "follow_seat_map", tag = "Seats",
     params(
         ("show" = ShowId, Path, description = "The show"),
-        ("Last-Event-ID" = Option<String>, Header, description = "The last position at hand: goes on from there")
+        LastEventId
     ),
     responses((
         status = 200, description = "Events without an end", body = String, content_type = "text/event-stream",
@@ -61,6 +63,18 @@ pub(crate) async fn stream(
     let body = Body::from_stream(messages(map, last, ports.shutdown.clone()));
     let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store"), (ACCEL_BUFFERING, "no")];
     Ok((headers, body).into_response())
+}
+
+/// Where a reader goes on.
+struct LastEventId;
+
+impl IntoParams for LastEventId {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![optional_header(
+            "Last-Event-ID",
+            "The last position at hand: the stream goes on from there, if that is not long ago",
+        )]
+    }
 }
 
 struct Follower {

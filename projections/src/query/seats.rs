@@ -17,8 +17,10 @@ use ticketflow_domain::plan::Seating;
 use ticketflow_domain::show::{SeatStatus, ShowInfo};
 use ticketflow_domain::{Money, ShowId};
 use ticketflow_event_store::Position;
-use ticketflow_http::{ApiPath, ApiQuery, Problem, is_known, not_modified};
-use utoipa::{IntoParams, ToSchema};
+use ticketflow_http::{ApiPath, ApiQuery, IfNoneMatch, Problem, is_known, not_modified};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::catalogue::etag;
 use super::{MinPosition, QueryPorts, UNAVAILABLE};
@@ -67,6 +69,21 @@ pub(crate) struct SeatMapAnswer {
     seats: Vec<SeatAnswer>,
 }
 
+/// The seats of a show at 2 bits each: bytes, which JSON Schema says no more of than their media type.
+pub(crate) struct CompactSeatMap;
+
+impl PartialSchema for CompactSeatMap {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .content_media_type("application/octet-stream")
+            .description(Some("2 bits a seat in plan order"))
+            .into()
+    }
+}
+
+impl ToSchema for CompactSeatMap {}
+
 /// A seat of the map.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "the shape of what is written by hand")]
@@ -91,16 +108,16 @@ struct SeatAnswer {
     params(
         ("show" = ShowId, Path, description = "The show"),
         SeatsQuery,
-        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the version at hand")
+        IfNoneMatch
     ),
     responses(
         (
             status = 200, description = "State, revision and price of every seat",
-            content((SeatMapAnswer = "application/json"), (Vec<u8> = "application/octet-stream")),
+            content((SeatMapAnswer = "application/json"), (CompactSeatMap = "application/octet-stream")),
             headers(
                 ("ETag" = String, description = "Names this version"),
-                ("X-Position" = Option<u64>, description = "The position of a compact map"),
-                ("X-Seats-Total" = Option<u64>, description = "The seats of a compact map")
+                ("X-Position" = u64, description = "The position of a compact map"),
+                ("X-Seats-Total" = u64, description = "The seats of a compact map")
             )
         ),
         (status = 304, description = "The version at hand is the present one")

@@ -27,6 +27,7 @@ pub(crate) struct ListQuery {
     /// Shows of the page: 50 unless asked otherwise, at most 200.
     limit: Option<usize>,
     /// The last show of the page before.
+    #[param(value_type = Option<String>)]
     starting_after: Option<ShowId>,
     /// Waits until the answer has this position.
     #[param(value_type = Option<u64>)]

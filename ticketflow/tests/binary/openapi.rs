@@ -158,7 +158,7 @@ impl Caller<'_> {
 
     #[track_caller]
     fn check(&self, method: &str, target: &str, body: &Value, answer: &Response) {
-        let request = if body.is_null() { Vec::new() } else { serde_json::to_vec(body).unwrap() };
+        let request = if body.is_null() { Vec::new() } else { serde_json::to_vec(body).expect("JSON") };
         let exchange = Exchange {
             method,
             target,
@@ -193,7 +193,7 @@ impl Caller<'_> {
                     "outline": [[0, 500], [200, 500], [200, 700]]},
             ],
         });
-        let show = self.post("/v1/shows", 201, &plan)["show_id"].as_str().unwrap().to_owned();
+        let show = self.post("/v1/shows", 201, &plan)["show_id"].as_str().expect("an id").to_owned();
         self.post(&format!("/v1/shows/{show}/holds"), 422, &json!({"seats": ["Platea-A-1"]}));
         self.post(&format!("/v1/shows/{show}/open"), 200, &Value::Null);
         show

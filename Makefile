@@ -16,7 +16,7 @@ TICKETFLOW := $(TARGET)/release/ticketflow
 # Tools that a recipe has just installed are found even where Cargo's folder is not on the path.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
-.PHONY: help build run test bench check fmt lint deny doc advisories test-tools nextest browser cargo-deny
+.PHONY: help build run test bench check openapi fmt lint deny doc advisories test-tools nextest browser cargo-deny
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,10 @@ bench: build ## Measure; BENCH_ARGS goes to `ticketflow bench`
 	@$(TICKETFLOW) bench $(BENCH_ARGS)
 
 check: fmt lint deny doc ## Run the static checks: format, lints, licences and bans, documentation
+
+# Written at once or not at all: a program that does not build leaves the file as it is.
+openapi: ## Write docs/openapi.json anew, from the code
+	@document=$$(cargo run --quiet --locked -p ticketflow -- openapi) && printf '%s\n' "$$document" > docs/openapi.json
 
 fmt:
 	@cargo fmt --all --check

@@ -8,6 +8,7 @@ use ticketflow_event_store::{
 };
 use ticketflow_http::Problem;
 use ticketflow_key_vault::{SealContext, VaultError, seal};
+use utoipa::ToSchema;
 
 use crate::environment::{fresh_ulid, random};
 use crate::problems;
@@ -21,12 +22,21 @@ const MAX_EMAIL: usize = 254;
 /// Times that the details are offered when another purchase of the same customer was first.
 const MAX_CONFLICTS: usize = 10;
 
-/// A buyer as sent. No `Debug`: personal data must not reach a log.
-#[derive(Deserialize)]
+pub(crate) const INVALID_BUYER: Problem = Problem::rule("invalid_buyer", "The buyer's details are not valid");
+
+// No `Debug`: personal data must not reach a log.
+/// A buyer.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Buyer)]
 pub(crate) struct BuyerRequest {
+    /// The Chilean tax number, with its check digit.
+    #[schema(example = "11.111.111-1")]
     rut: String,
+    /// 1 to 200 characters.
+    #[schema(example = "Ana Rojas")]
     name: String,
+    #[schema(example = "ana@example.cl")]
     email: String,
 }
 
@@ -44,7 +54,7 @@ fn as_text<S: serde::Serializer>(rut: &Rut, serializer: S) -> Result<S::Ok, S::E
 }
 
 fn invalid(field: &'static str, detail: String) -> Problem {
-    Problem::rule("invalid_buyer", "The buyer's details are not valid").detail(detail).member("field", field)
+    INVALID_BUYER.detail(detail).member("field", field)
 }
 
 impl BuyerRequest {
@@ -102,7 +112,7 @@ pub(crate) async fn record(
     let context = SealContext { customer_id: customer.customer_id, place: &order_id.to_bytes() };
     let sealed = seal(&customer.key, context, &details).map_err(|error| {
         tracing::error!(%error, "buyer details cannot be sealed");
-        Problem::unavailable("unavailable", "Buyer details cannot be stored now", 1_000)
+        problems::UNAVAILABLE.detail("buyer details cannot be stored now")
     })?;
     append(service, RecordBuyer { customer_id, order_id, sealed }).await?;
     Ok(customer_id)
@@ -143,7 +153,7 @@ async fn append(service: &CommandService, command: RecordBuyer) -> Result<(), Pr
 
 fn vault_problem(error: &VaultError) -> Problem {
     tracing::error!(%error, "the key vault does not answer");
-    Problem::unavailable("unavailable", "Buyer details cannot be stored now", 1_000)
+    problems::UNAVAILABLE.detail("buyer details cannot be stored now")
 }
 
 #[cfg(test)]

@@ -137,7 +137,7 @@ impl CommandService {
 
     /// The answer whose first event is at this position, read back from the log.
     pub async fn executed_before(&self, show: &ShowHandle, position: Position) -> Result<Executed, Problem> {
-        let unavailable = || Problem::unavailable("unavailable", "The event store cannot be read now", 1_000);
+        let unavailable = || problems::UNAVAILABLE.detail("the event store cannot be read now");
         let info = show.inspect(|state| state.info().cloned()).await.flatten().ok_or_else(unavailable)?;
         let log = self.log.clone();
         let read = tokio::task::spawn_blocking(move || read_event(&log, position)).await;

@@ -18,8 +18,9 @@ macro_rules! ulid_id {
         $(#[$doc])*
         #[derive(
             Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash,
-            rkyv::Archive, rkyv::Serialize, rkyv::Deserialize,
+            rkyv::Archive, rkyv::Serialize, rkyv::Deserialize, utoipa::ToSchema,
         )]
+        #[schema(value_type = String, pattern = "^[0-7][0-9A-HJKMNP-TV-Z]{25}$", example = "01KBN5Z3V0Q8W4R6T9Y2M7C1XD")]
         pub struct $name([u8; 16]);
 
         impl $name {

@@ -4,7 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 /// An ISO 4217 currency code, three upper-case letters.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, Hash, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize, utoipa::ToSchema,
+)]
+#[schema(value_type = String, pattern = "^[A-Z]{3}$", example = "CLP")]
 pub struct Currency([u8; 3]);
 
 /// A text that is not a currency code.
@@ -78,10 +81,12 @@ impl<'de> serde::Deserialize<'de> for Currency {
     rkyv::Archive,
     rkyv::Serialize,
     rkyv::Deserialize,
+    utoipa::ToSchema,
 )]
 #[serde(deny_unknown_fields)]
 pub struct Money {
     /// Minor units.
+    #[schema(example = 25_000)]
     pub amount: i64,
     /// Of this currency.
     pub currency: Currency,

@@ -16,7 +16,9 @@ use std::str::FromStr;
     rkyv::Archive,
     rkyv::Serialize,
     rkyv::Deserialize,
+    utoipa::ToSchema,
 )]
+#[schema(value_type = String, format = DateTime, example = "2027-05-21T23:30:00.000Z")]
 pub struct Timestamp(i64);
 
 /// A text that is not an RFC 3339 time with an offset.

@@ -7,6 +7,7 @@
 pub mod buyer;
 pub mod checker;
 pub mod command;
+pub mod contract;
 pub mod http;
 pub mod journal;
 pub mod kill;

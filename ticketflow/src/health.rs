@@ -7,13 +7,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use axum::{Json, Router};
 use http::header::CONTENT_TYPE;
-use serde_json::json;
-use ticketflow_event_store::{EmbeddedLog, StorageState};
-use ticketflow_http::{Problem, Shell};
+use serde::Serialize;
+use ticketflow_event_store::{EmbeddedLog, Position, StorageState};
+use ticketflow_http::{ApiRoutes, Problem, Shell};
 use ticketflow_telemetry::MetricsPage;
+use utoipa::ToSchema;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::routes;
 
 /// What the probes look at.
 #[derive(Clone)]
@@ -39,36 +41,105 @@ pub(crate) fn router(probes: Probes) -> Router {
         let low = log.storage_state() == StorageState::Low;
         metrics::gauge!("log_storage_low").set(if low { 1.0 } else { 0.0 });
     });
-    Router::new()
-        .route("/health/live", get(|| async { Json(json!({"status": "live"})) }))
-        .route("/health/ready", get(ready))
-        .route("/v1/instance", get(instance))
-        .route("/metrics", get(metrics_page))
-        .with_state(probes)
+    table().into_router().with_state(probes)
 }
 
-async fn ready(State(probes): State<Probes>) -> Result<Response, Problem> {
+/// What the API's document says of them.
+pub(crate) fn openapi() -> OpenApi {
+    table().into_document()
+}
+
+fn table() -> ApiRoutes<Probes> {
+    ApiRoutes::default()
+        .at("GET /health/live", routes!(live), &[])
+        .at("GET /health/ready", routes!(ready), &[STOPPING])
+        .at("GET /v1/instance", routes!(instance), &[])
+        .at("GET /metrics", routes!(metrics_page), &[])
+}
+
+const STOPPING: Problem = Problem::unavailable("stopping", "The server is stopping", 1_000);
+
+/// That the process answers.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({"status": "live"}))]
+struct Liveness {
+    status: &'static str,
+}
+
+/// That a replica is recovered and able to append.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({"status": "ready", "position": 1204, "storage": "ok"}))]
+struct Readiness {
+    status: &'static str,
+    /// Of the last event.
+    #[schema(value_type = u64)]
+    position: Position,
+    /// `ok`, or `low`: no new holds are taken until space is made.
+    storage: &'static str,
+}
+
+/// Which replica this is.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({"instance": "ticketflow-0", "version": "0.1.0", "pid": 4711, "position": 1204}))]
+struct Instance {
+    /// As in the header `X-Instance`.
+    instance: String,
+    version: &'static str,
+    pid: u32,
+    /// Of the last event.
+    #[schema(value_type = u64)]
+    position: Position,
+}
+
+/// Does the process answer?
+#[utoipa::path(
+    get, path = "/health/live", operation_id = "live", tag = "Health",
+    responses((status = 200, description = "It does", body = Liveness))
+)]
+async fn live() -> Json<Liveness> {
+    Json(Liveness { status: "live" })
+}
+
+/// Is it ready for requests?
+///
+/// Ready means recovered and able to append. Databases, billing and mail are never asked.
+#[utoipa::path(
+    get, path = "/health/ready", operation_id = "ready", tag = "Health",
+    responses((status = 200, description = "It is", body = Readiness))
+)]
+async fn ready(State(probes): State<Probes>) -> Result<Json<Readiness>, Problem> {
     if !probes.ready.load(Ordering::SeqCst) {
-        return Err(Problem::unavailable("stopping", "The server is stopping", 1_000));
+        return Err(STOPPING);
     }
     let storage = match probes.log.storage_state() {
         StorageState::Low => "low",
         StorageState::Normal => "ok",
     };
-    Ok(Json(json!({"status": "ready", "position": probes.log.head().position, "storage": storage}))
-        .into_response())
+    Ok(Json(Readiness { status: "ready", position: probes.log.head().position, storage }))
 }
 
-async fn instance(State(probes): State<Probes>) -> Response {
-    Json(json!({
-        "instance": probes.instance,
-        "version": env!("CARGO_PKG_VERSION"),
-        "pid": std::process::id(),
-        "position": probes.log.head().position,
-    }))
-    .into_response()
+/// Which replica is this?
+#[utoipa::path(
+    get, path = "/v1/instance", operation_id = "instance", tag = "Health",
+    responses((status = 200, description = "Its name, version, process and position", body = Instance))
+)]
+async fn instance(State(probes): State<Probes>) -> Json<Instance> {
+    Json(Instance {
+        instance: probes.instance,
+        version: env!("CARGO_PKG_VERSION"),
+        pid: std::process::id(),
+        position: probes.log.head().position,
+    })
 }
 
+/// Metrics
+#[utoipa::path(
+    get, path = "/metrics", operation_id = "metrics", tag = "Health",
+    responses((
+        status = 200, description = "In the Prometheus text format", body = String, content_type = "text/plain",
+        example = json!("# TYPE log_head_position gauge\nlog_head_position 1204\n")
+    ))
+)]
 async fn metrics_page(State(probes): State<Probes>) -> Response {
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], probes.metrics.render()).into_response()
 }

@@ -8,6 +8,7 @@ mod export;
 mod gateway;
 mod health;
 mod import;
+mod openapi;
 mod plan;
 mod progress;
 mod replay;
@@ -47,6 +48,8 @@ enum Command {
     Import(import::ImportArguments),
     /// Checks, draws and converts seating plans
     Plan(plan::PlanArguments),
+    /// Prints the OpenAPI document of the HTTP API
+    Openapi,
     /// Runs the payment simulator on its own
     Gateway(gateway::GatewayArguments),
     /// Looks at machine and data folder and says what would hinder selling
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Command::Export(arguments) => export::run(arguments),
         Command::Import(arguments) => import::run(arguments),
         Command::Plan(arguments) => plan::run(arguments),
+        Command::Openapi => openapi::run(),
         Command::Gateway(arguments) => gateway::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::Bench(arguments) => return bench::run(arguments),

@@ -28,7 +28,7 @@ use ticketflow_ticket_code::TicketSigner;
 
 use crate::data_folder::DataFolder;
 use crate::snapshot_keeper::SnapshotKeeper;
-use crate::{demo, health};
+use crate::{demo, health, openapi};
 
 /// How long a refund looks for an order that was paid a moment ago.
 const LOCATE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -140,7 +140,8 @@ async fn serve(arguments: ServeArguments, metrics: MetricsPage) -> Result<ExitCo
         api = api.nest("/simulator", simulator_router(simulator.clone()).layer(guard));
     }
     let portal = PortalConfig::new(ApiClient::in_process(api.clone())).with_test_cards(simulator.is_some());
-    let router = shell.wrap_keeping_fallback(api.merge(ticketflow_portal::router(portal)));
+    let pages = ticketflow_portal::router(portal).merge(openapi::router());
+    let router = shell.wrap_keeping_fallback(api.merge(pages));
 
     let options = ServerOptions { instance: arguments.instance.clone(), ..ServerOptions::default() };
     let server = Server::bind(arguments.listen, options)?;

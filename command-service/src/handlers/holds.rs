@@ -10,38 +10,81 @@ use serde::Deserialize;
 use ticketflow_domain::show::{HoldSeats, Selection, ShowCommand, ShowEvent};
 use ticketflow_domain::{HoldId, ShowId};
 use ticketflow_http::{ApiJson, ApiPath, IdempotencyKey, Problem};
+use utoipa::ToSchema;
 
-use super::{HoldToken, json_answer};
-use crate::answers::hold_answer;
+use super::{HOLD_TOKEN_MISSING, HOLD_UNKNOWN, HoldToken, json_answer};
+use crate::answers::{HoldAnswer, hold_answer};
 use crate::environment::fresh_ulid;
 use crate::idempotency::RequestKey;
 use crate::problems;
 use crate::service::CommandService;
 use crate::show_task::Outcome;
 
-#[derive(Deserialize)]
+/// Why seats are not set aside.
+pub(crate) const HOLD_REFUSALS: &[Problem] = &[
+    problems::SEATS_UNAVAILABLE,
+    problems::SEATS_CHANGED,
+    problems::NOT_ENOUGH_SEATS,
+    problems::NOT_TOGETHER,
+    problems::ID_TAKEN,
+    problems::SALES_NOT_OPEN,
+    problems::SALES_CLOSED,
+    problems::SHOW_CANCELLED,
+    problems::SEAT_UNKNOWN,
+    problems::ZONE_UNKNOWN,
+    problems::SEAT_NAMED_TWICE,
+    problems::NO_SEATS,
+    problems::TOO_MANY_SEATS,
+    problems::ZONE_IS_GENERAL,
+    problems::ZONE_IS_NUMBERED,
+    problems::CUSTOMER_LIMIT,
+    problems::KEY_REUSED,
+];
+
+/// Why a hold is not given back.
+pub(crate) const RELEASE_REFUSALS: &[Problem] =
+    &[HOLD_TOKEN_MISSING, HOLD_UNKNOWN, problems::PAYMENT_UNDER_WAY];
+
+/// What to set aside: exactly one of `seats`, `best_available` and `general`; at most 10 places.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewHold, example = json!({
+    "seats": ["Platea-A-6", "Platea-A-7"], "expected_revisions": {"Platea-A-6": 0, "Platea-A-7": 0}
+}))]
 pub(crate) struct HoldRequest {
+    /// Numbered seats by name, all or none.
+    #[schema(example = json!(["Platea-A-6", "Platea-A-7"]))]
     seats: Option<Vec<String>>,
+    /// The seats as they were seen: 409 `seats_changed` if one has moved since. Goes with `seats`.
     #[serde(default)]
     expected_revisions: BTreeMap<String, u32>,
+    /// The best free numbered seats.
     best_available: Option<BestAvailableRequest>,
+    /// Places of general admission.
     general: Option<GeneralRequest>,
 }
 
-#[derive(Deserialize)]
+/// The best free numbered seats, chosen by the server.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = BestAvailable, example = json!({"zone": "Platea", "quantity": 2, "together": true}))]
 struct BestAvailableRequest {
+    /// Any zone, if left out.
     zone: Option<String>,
+    #[schema(minimum = 1, maximum = 10)]
     quantity: u32,
+    /// Only side by side.
     #[serde(default)]
     together: bool,
 }
 
-#[derive(Deserialize)]
+/// Places of a zone without numbered seats.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = GeneralPlaces, example = json!({"zone": "Cancha", "quantity": 2}))]
 struct GeneralRequest {
     zone: String,
+    #[schema(minimum = 1, maximum = 10)]
     quantity: u32,
 }
 
@@ -67,6 +110,16 @@ impl HoldRequest {
     }
 }
 
+/// Set seats aside
+///
+/// All or none, for the show's `hold_seconds`. `seats_unavailable` and `seats_changed` name the seats at fault in
+/// `conflicting_seats`; `sales_not_open` has the member `opens_at` if the time is known.
+#[utoipa::path(
+    post, path = "/v1/shows/{show}/holds", operation_id = "hold_seats", tag = "Holds",
+    params(("show" = ShowId, Path, description = "The show"), IdempotencyKey),
+    request_body = HoldRequest,
+    responses((status = 201, description = "Set aside", body = HoldAnswer))
+)]
 pub(crate) async fn hold(
     State(service): State<Arc<CommandService>>,
     ApiPath(show_id): ApiPath<ShowId>,
@@ -87,6 +140,18 @@ pub(crate) async fn hold(
     }
 }
 
+/// Give seats back
+///
+/// A hold that has ended is 204 as well: there is nothing left to give back.
+#[utoipa::path(
+    delete, path = "/v1/shows/{show}/holds/{hold}", operation_id = "release_hold", tag = "Holds",
+    params(
+        ("show" = ShowId, Path, description = "The show"),
+        ("hold" = HoldId, Path, description = "The hold"),
+        HoldToken
+    ),
+    responses((status = 204, description = "Given back"))
+)]
 pub(crate) async fn release(
     State(service): State<Arc<CommandService>>,
     ApiPath((show_id, hold_id)): ApiPath<(ShowId, HoldId)>,

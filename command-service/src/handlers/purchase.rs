@@ -10,10 +10,11 @@ use ticketflow_domain::process::payment::PaymentProcess;
 use ticketflow_domain::show::{PaymentFailure, ShowCommand, ShowEvent, StartPayment};
 use ticketflow_domain::{HoldId, OrderId, ShowId};
 use ticketflow_http::{ApiJson, ApiPath, IdempotencyKey, Problem};
+use utoipa::ToSchema;
 
-use super::{HoldToken, answer};
+use super::{HOLD_TOKEN_MISSING, HOLD_UNKNOWN, HoldToken, answer};
 use crate::answers::OrderAnswer;
-use crate::buyer::{self, Buyer, BuyerRequest};
+use crate::buyer::{self, Buyer, BuyerRequest, INVALID_BUYER};
 use crate::environment::fresh_ulid;
 use crate::idempotency::{Known, RequestKey};
 use crate::payment_process::{self, Charge, PaymentAttempt, PaymentOutcome};
@@ -24,20 +25,71 @@ use crate::show_task::{Outcome, ShowHandle};
 /// Characters of a payment method or token.
 const MAX_PAYMENT_TEXT: usize = 256;
 
-#[derive(Deserialize)]
+const INVALID_PAYMENT: Problem = Problem::rule("invalid_payment", "The payment details are not valid");
+const PAYMENT_DECLINED: Problem = Problem::payment_declined("payment_declined", "The payment was declined");
+const PAYMENT_TIMEOUT: Problem =
+    Problem::gateway_timeout("payment_timeout", "The payment gateway did not answer in time");
+const PAYMENT_UNAVAILABLE: Problem =
+    Problem::unavailable("payment_unavailable", "The payment gateway cannot be reached", 5_000);
+
+/// Why a hold is not paid.
+pub(crate) const REFUSALS: &[Problem] = &[
+    HOLD_TOKEN_MISSING,
+    HOLD_UNKNOWN,
+    PAYMENT_DECLINED,
+    problems::PAYMENT_UNDER_WAY,
+    problems::ID_TAKEN,
+    problems::HOLD_ENDED,
+    INVALID_BUYER,
+    INVALID_PAYMENT,
+    problems::CUSTOMER_LIMIT,
+    problems::SHOW_CANCELLED,
+    problems::KEY_REUSED,
+    PAYMENT_UNAVAILABLE,
+    PAYMENT_TIMEOUT,
+];
+
+/// Who buys, and how they pay.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Purchase, example = json!({
+    "buyer": {"rut": "11.111.111-1", "name": "Ana Rojas", "email": "ana@example.cl"},
+    "payment": {"method": "card", "token": "tok_visa"}
+}))]
 pub(crate) struct PurchaseRequest {
     buyer: BuyerRequest,
     payment: PaymentRequest,
 }
 
-#[derive(Deserialize)]
+/// How a buyer pays.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Payment)]
 struct PaymentRequest {
+    /// 1 to 256 visible ASCII characters.
+    #[schema(example = "card")]
     method: String,
+    /// What the gateway knows the card by, 1 to 256 visible ASCII characters. The payment simulator obeys
+    /// `tok_decline`, `tok_slow_{seconds}`, `tok_lost_answer` and `tok_outage`.
+    #[schema(example = "tok_visa")]
     token: String,
 }
 
+/// Pay a hold
+///
+/// The answer comes when the payment is decided: the tickets, or a problem and the seats are free again. Where the
+/// outcome is unknown (`unavailable`), the same request with the same key tells. `invalid_buyer` has the member `field`.
+#[utoipa::path(
+    post, path = "/v1/shows/{show}/holds/{hold}/purchase", operation_id = "purchase_hold", tag = "Orders",
+    params(
+        ("show" = ShowId, Path, description = "The show"),
+        ("hold" = HoldId, Path, description = "The hold"),
+        HoldToken,
+        IdempotencyKey
+    ),
+    request_body = PurchaseRequest,
+    responses((status = 201, description = "Paid", body = OrderAnswer))
+)]
 pub(crate) async fn purchase(
     State(service): State<Arc<CommandService>>,
     ApiPath((show_id, hold_id)): ApiPath<(ShowId, HoldId)>,
@@ -123,7 +175,7 @@ fn check_payment(payment: PaymentRequest) -> Result<String, Problem> {
     if plain(&payment.method) && plain(&payment.token) {
         return Ok(payment.token);
     }
-    Err(Problem::rule("invalid_payment", "The payment details are not valid")
+    Err(INVALID_PAYMENT
         .detail(format!("method and token have 1 to {MAX_PAYMENT_TEXT} visible ASCII characters")))
 }
 
@@ -144,18 +196,14 @@ async fn pay(
 
 fn failed(reason: PaymentFailure) -> Problem {
     match reason {
-        PaymentFailure::Declined => Problem::payment_declined("payment_declined", "The payment was declined")
-            .detail("nothing was charged and the seats were released; hold them again to try another card"),
+        PaymentFailure::Declined => PAYMENT_DECLINED.detail("nothing was charged and the seats were released; hold them again to try another card"),
         PaymentFailure::TimedOut => {
-            Problem::gateway_timeout("payment_timeout", "The payment gateway did not answer in time")
-                .detail("the seats were released; if anything was charged it is given back")
+            PAYMENT_TIMEOUT.detail("the seats were released; if anything was charged it is given back")
         }
         PaymentFailure::Unavailable => {
-            Problem::unavailable("payment_unavailable", "The payment gateway cannot be reached", 5_000)
-                .detail("nothing was charged and the seats were released")
+            PAYMENT_UNAVAILABLE.detail("nothing was charged and the seats were released")
         }
-        PaymentFailure::Abandoned => Problem::gone("hold_ended", "The hold has ended")
-            .detail("the seats were released before the payment was through; if anything was charged it is given back"),
+        PaymentFailure::Abandoned => problems::HOLD_ENDED.detail("the seats were released before the payment was through; if anything was charged it is given back"),
     }
 }
 

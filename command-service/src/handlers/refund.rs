@@ -9,6 +9,7 @@ use serde::Deserialize;
 use ticketflow_domain::show::{ShowCommand, ShowEvent};
 use ticketflow_domain::{OrderId, RefundId, TicketId};
 use ticketflow_http::{ApiJson, ApiPath, IdempotencyKey, Problem};
+use utoipa::ToSchema;
 
 use super::answer;
 use crate::answers::RefundAnswer;
@@ -18,15 +19,39 @@ use crate::problems;
 use crate::service::CommandService;
 use crate::show_task::Outcome;
 
-#[derive(Deserialize)]
+/// Why tickets are not given back.
+pub(crate) const REFUSALS: &[Problem] = &[
+    problems::ORDER_UNKNOWN,
+    problems::ID_TAKEN,
+    problems::TICKET_UNKNOWN,
+    problems::TICKET_REFUNDED,
+    problems::TICKET_USED,
+    problems::INVALID_SHOW,
+    problems::KEY_REUSED,
+];
+
+/// What to give back.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewRefund, example = json!({"tickets": ["01KBN6A1B2C3D4E5F6G7H8J9KM"], "reason": "cannot come"}))]
 pub(crate) struct RefundRequest {
+    /// All that are not given back yet, if left out.
     #[serde(default)]
     tickets: Vec<TicketId>,
+    /// At most 500 characters.
     #[serde(default)]
     reason: String,
 }
 
+/// Give tickets back
+///
+/// Paid and unused tickets, each once. Their seats are free at once; the amount is paid out when the charge is settled.
+#[utoipa::path(
+    post, path = "/v1/orders/{order}/refunds", operation_id = "refund_tickets", tag = "Orders",
+    params(("order" = OrderId, Path, description = "The order"), IdempotencyKey),
+    request_body = RefundRequest,
+    responses((status = 201, description = "Given back", body = RefundAnswer))
+)]
 pub(crate) async fn refund(
     State(service): State<Arc<CommandService>>,
     ApiPath(order_id): ApiPath<OrderId>,
@@ -34,8 +59,7 @@ pub(crate) async fn refund(
     body: ApiJson<RefundRequest>,
 ) -> Result<Response, Problem> {
     let request = RequestKey::new("", &[b"refund", &order_id.to_bytes()], key.as_str(), &body.raw);
-    let unknown = || Problem::not_found("order_unknown", "There is no such order");
-    let show_id = (service.locate_order)(order_id).await.ok_or_else(unknown)?;
+    let show_id = (service.locate_order)(order_id).await.ok_or(problems::ORDER_UNKNOWN)?;
     let command = ShowCommand::RefundTickets {
         refund_id: RefundId::from_bytes(fresh_ulid(service.clock.now())),
         order_id,

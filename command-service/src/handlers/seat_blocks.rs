@@ -10,37 +10,81 @@ use ticketflow_domain::ShowId;
 use ticketflow_domain::show::ShowCommand;
 use ticketflow_event_store::Position;
 use ticketflow_http::{ApiJson, ApiPath, IdempotencyKey, Problem};
+use utoipa::ToSchema;
 
 use super::{Organiser, answer};
 use crate::idempotency::RequestKey;
+use crate::problems;
 use crate::service::{CommandService, Executed};
 
-#[derive(Deserialize)]
+/// Why seats are not taken out of sale.
+pub(crate) const BLOCK_REFUSALS: &[Problem] = &[
+    problems::SEATS_UNAVAILABLE,
+    problems::SEAT_UNKNOWN,
+    problems::SEAT_NAMED_TWICE,
+    problems::NO_SEATS,
+    problems::TOO_MANY_SEATS,
+    problems::INVALID_SHOW,
+    problems::KEY_REUSED,
+];
+/// Why seats are not put back on sale.
+pub(crate) const UNBLOCK_REFUSALS: &[Problem] = &[
+    problems::SEAT_UNKNOWN,
+    problems::SEAT_NAMED_TWICE,
+    problems::NO_SEATS,
+    problems::TOO_MANY_SEATS,
+    problems::KEY_REUSED,
+];
+
+/// Seats to take out of sale.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = SeatsToBlock, example = json!({"seats": ["Platea-B-3", "Platea-B-3b"], "reason": "sound desk"}))]
 pub(crate) struct BlockRequest {
+    /// At most 20,000.
     seats: Vec<String>,
+    /// At most 500 characters.
     #[serde(default)]
     reason: String,
 }
 
-#[derive(Deserialize)]
+/// Seats to put back on sale.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = SeatsToUnblock, example = json!({"seats": ["Platea-B-3"]}))]
 pub(crate) struct UnblockRequest {
+    /// At most 20,000.
     seats: Vec<String>,
 }
 
-#[derive(Serialize)]
-struct BlocksAnswer {
+/// The seats that changed; those that were so before are not among them.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ChangedSeats, example = json!({"seats": [{"seat": "Platea-B-3", "revision": 1}], "position": 3}))]
+pub(crate) struct BlocksAnswer {
     seats: Vec<ChangedSeat>,
+    #[schema(value_type = u64)]
     position: Position,
 }
 
-#[derive(Serialize)]
+/// A seat that changed.
+#[derive(Serialize, ToSchema)]
 struct ChangedSeat {
+    /// `{zone}-{row}-{number}`.
     seat: String,
+    /// How often the seat has changed.
     revision: u32,
 }
 
+/// Take seats out of sale
+///
+/// Free seats, all or none.
+#[utoipa::path(
+    post, path = "/v1/shows/{show}/seats/block", operation_id = "block_seats", tag = "Seats",
+    params(("show" = ShowId, Path, description = "The show"), IdempotencyKey),
+    request_body = BlockRequest,
+    responses((status = 200, description = "Out of sale", body = BlocksAnswer)),
+    security(("operator_key" = []))
+)]
 pub(crate) async fn block(
     State(service): State<Arc<CommandService>>,
     _organiser: Organiser,
@@ -54,6 +98,16 @@ pub(crate) async fn block(
     Ok(changed(&done))
 }
 
+/// Put seats back on sale
+///
+/// Seats that are not blocked stay as they are.
+#[utoipa::path(
+    post, path = "/v1/shows/{show}/seats/unblock", operation_id = "unblock_seats", tag = "Seats",
+    params(("show" = ShowId, Path, description = "The show"), IdempotencyKey),
+    request_body = UnblockRequest,
+    responses((status = 200, description = "On sale", body = BlocksAnswer)),
+    security(("operator_key" = []))
+)]
 pub(crate) async fn unblock(
     State(service): State<Arc<CommandService>>,
     _organiser: Organiser,

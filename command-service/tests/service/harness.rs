@@ -4,8 +4,8 @@
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
@@ -24,6 +24,7 @@ use ticketflow_http::{OperatorKey, Shell, ShellOptions, Shutdown};
 use ticketflow_key_vault::KeyVault;
 use ticketflow_payment::{ChargeStatus, SimulatedGateway};
 use ticketflow_projections::{FeedRunner, QueryPorts, ReadModels, restore_models, store_models};
+use ticketflow_scenarios::contract::{Contract, Exchange};
 use ticketflow_ticket_code::TicketSigner;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -432,14 +433,29 @@ impl Ask {
     }
 }
 
+/// What the services say of themselves. Every answer in these tests is held against it.
+static CONTRACT: LazyLock<Contract> = LazyLock::new(|| {
+    let parts = [ticketflow_command_service::openapi(), ticketflow_projections::openapi()];
+    Contract::new(parts.map(|part| serde_json::to_value(part).expect("a document has a JSON form")))
+});
+
 async fn answer(router: Router, ask: Ask) -> Answer {
-    let mut request = Request::new(Body::from(ask.body));
-    *request.method_mut() = ask.method;
+    let mut request = Request::new(Body::from(ask.body.clone()));
+    *request.method_mut() = ask.method.clone();
     *request.uri_mut() = ask.path.parse().expect("an address");
     *request.headers_mut() = ask.headers;
     let response = router.oneshot(request).await.expect("routers do not fail");
     let (parts, body) = response.into_parts();
     let body = body.collect().await.expect("a whole body").to_bytes();
+    let described = CONTRACT.check(&Exchange {
+        method: ask.method.as_str(),
+        target: &ask.path,
+        request: &ask.body,
+        status: parts.status.as_u16(),
+        content_type: parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()),
+        answer: &body,
+    });
+    described.unwrap_or_else(|reason| panic!("{reason}"));
     Answer { status: parts.status.as_u16(), headers: parts.headers, body }
 }
 

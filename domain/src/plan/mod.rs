@@ -12,6 +12,9 @@ pub use seating::{GENERAL_ROW, RowSpan, SeatNumber, SeatPlace, Seating, ZoneSpan
 pub use spec::{InvalidPlan, PlanSpec};
 
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ArrayBuilder, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 /// Seats of one show at most. The largest stadiums hold 130,000; the bound keeps a plan's memory and its event small.
 pub const MAX_SEATS: usize = 200_000;
@@ -75,6 +78,16 @@ impl From<Point> for (i32, i32) {
         (point.x, point.y)
     }
 }
+
+impl PartialSchema for Point {
+    fn schema() -> RefOr<Schema> {
+        let pair = ArrayBuilder::new().items(i32::schema()).min_items(Some(2)).max_items(Some(2));
+        pair.description(Some("A point on the plan in centimetres, `[x, y]`; y grows away from the stage."))
+            .into()
+    }
+}
+
+impl ToSchema for Point {}
 
 /// A checked plan.
 #[derive(
@@ -198,6 +211,7 @@ pub struct Row {
     rkyv::Archive,
     rkyv::Serialize,
     rkyv::Deserialize,
+    utoipa::ToSchema,
 )]
 #[serde(untagged)]
 pub enum RowSeats {
@@ -234,6 +248,7 @@ impl RowSeats {
     rkyv::Archive,
     rkyv::Serialize,
     rkyv::Deserialize,
+    utoipa::ToSchema,
 )]
 #[serde(deny_unknown_fields)]
 pub struct Decor {

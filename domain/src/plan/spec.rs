@@ -24,7 +24,7 @@ const MAX_POINTS: usize = 2_000;
 const MAX_COORDINATE: i32 = 1_000_000;
 
 /// A plan as written in a file or a request.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanSpec {
     /// What the audience looks at; the middle of the stage edge when left out.
@@ -38,7 +38,7 @@ pub struct PlanSpec {
 }
 
 /// A zone as written: `rows` for numbered seats or `capacity` for general admission.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ZoneSpec {
     /// Unique in the plan.
@@ -60,7 +60,7 @@ pub struct ZoneSpec {
 }
 
 /// A price as written: minor units, or an amount with its currency.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(
     untagged,
     expecting = "a price in minor units such as 25000, or {\"amount\": 25000, \"currency\": \"CLP\"}"
@@ -73,7 +73,7 @@ pub enum PriceSpec {
 }
 
 /// A row as written.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RowSpec {
     /// Unique in its zone.
@@ -86,7 +86,7 @@ pub struct RowSpec {
 }
 
 /// A row's seats as written.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(
     untagged,
     expecting = "a number of seats such as 24, or a list of seat numbers such as [\"1\", \"2\"]"

@@ -20,6 +20,7 @@ use crate::show::events::SeatRevision;
     rkyv::Archive,
     rkyv::Serialize,
     rkyv::Deserialize,
+    utoipa::ToSchema,
 )]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]

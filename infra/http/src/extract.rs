@@ -15,6 +15,10 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
+use utoipa::openapi::Required;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use crate::Problem;
 use crate::problem::bounded;
@@ -30,6 +34,8 @@ const SLOWEST_UPLOAD_BYTES_PER_SECOND: usize = 128 << 10;
 /// Longest explanation by the JSON parser that is repeated; it may quote the client's own values.
 const EXPLANATION_LIMIT_BYTES: usize = 300;
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// As it is written in the API's document; the case of a header's name means nothing.
+pub(crate) const IDEMPOTENCY_KEY_HEADER: &str = "Idempotency-Key";
 const IDEMPOTENCY_KEY_LIMIT_BYTES: usize = 128;
 
 /// A JSON body of at most `LIMIT` bytes, with the bytes it was read from.
@@ -66,17 +72,18 @@ where
     }
 }
 
-const UNSUPPORTED_MEDIA_TYPE: Problem = Problem::new(
+pub(crate) const UNSUPPORTED_MEDIA_TYPE: Problem = Problem::new(
     StatusCode::UNSUPPORTED_MEDIA_TYPE,
     "unsupported_media_type",
     "The body is not declared as JSON",
 );
-const BODY_TOO_LARGE: Problem = Problem::too_large("body_too_large", "The body is too large");
-const BODY_TOO_SLOW: Problem =
+pub(crate) const BODY_TOO_LARGE: Problem = Problem::too_large("body_too_large", "The body is too large");
+pub(crate) const BODY_TOO_SLOW: Problem =
     Problem::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", "The body did not arrive in time");
-const BODY_CUT_SHORT: Problem = Problem::malformed("body_cut_short", "The body ended early");
-const MALFORMED_JSON: Problem = Problem::malformed("malformed_json", "The body is not valid JSON");
-const INVALID_BODY: Problem = Problem::malformed("invalid_body", "The body does not have the expected shape");
+pub(crate) const BODY_CUT_SHORT: Problem = Problem::malformed("body_cut_short", "The body ended early");
+pub(crate) const MALFORMED_JSON: Problem = Problem::malformed("malformed_json", "The body is not valid JSON");
+pub(crate) const INVALID_BODY: Problem =
+    Problem::malformed("invalid_body", "The body does not have the expected shape");
 
 fn is_json(headers: &HeaderMap) -> bool {
     let Some(header) = headers.get(CONTENT_TYPE) else {
@@ -216,10 +223,30 @@ impl IdempotencyKey {
     }
 }
 
-const KEY_MISSING: Problem =
+pub(crate) const KEY_MISSING: Problem =
     Problem::malformed("idempotency_key_missing", "The request needs an idempotency key");
-const KEY_INVALID: Problem =
+pub(crate) const KEY_INVALID: Problem =
     Problem::malformed("idempotency_key_invalid", "The idempotency key cannot be used");
+
+impl IntoParams for IdempotencyKey {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let text = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .min_length(Some(1))
+            .max_length(Some(IDEMPOTENCY_KEY_LIMIT_BYTES))
+            .pattern(Some("^[!-~]+$"));
+        let parameter = ParameterBuilder::new()
+            .name(IDEMPOTENCY_KEY_HEADER)
+            .parameter_in(ParameterIn::Header)
+            .required(Required::True)
+            .description(Some(
+                "New for each intent and the same for each retry of it, so that nothing is carried out twice",
+            ))
+            .schema(Some(text))
+            .example(Some("buy-7f3a9c".into()));
+        vec![parameter.build()]
+    }
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
     type Rejection = Problem;
@@ -250,7 +277,7 @@ where
     }
 }
 
-const NAMES_NOTHING: Problem = Problem::not_found("not_found", "There is no such thing");
+pub(crate) const NAMES_NOTHING: Problem = Problem::not_found("not_found", "There is no such thing");
 
 /// Values of the query. What cannot be read is refused: 400 `malformed_query`.
 #[derive(Clone, Copy, Debug)]
@@ -272,7 +299,7 @@ where
     }
 }
 
-const MALFORMED_QUERY: Problem =
+pub(crate) const MALFORMED_QUERY: Problem =
     Problem::malformed("malformed_query", "The query of the address cannot be read");
 
 #[cfg(test)]

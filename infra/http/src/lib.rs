@@ -7,17 +7,22 @@
 //! It knows nothing of tickets: routes, rules and HTML belong to the roles that use it.
 
 mod alarm;
+mod api_routes;
+mod conditional;
 mod context;
 mod extract;
 mod fallback;
 mod operator_key;
 mod problem;
+mod problem_schema;
 mod route_metrics;
 mod server;
 mod shell;
 mod stall;
 mod trace_id;
 
+pub use api_routes::{ApiRoutes, document_operator_key};
+pub use conditional::{IfNoneMatch, is_known, not_modified, optional_header};
 pub use context::RequestContext;
 pub use extract::{
     ApiJson, ApiPath, ApiQuery, BODY_READ_TIMEOUT, DEFAULT_BODY_LIMIT_BYTES, IdempotencyKey,

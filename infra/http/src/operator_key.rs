@@ -8,8 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::Problem;
 
-const MISSING: Problem = Problem::unauthorized("unauthorized", "The request needs a bearer key");
-const WRONG: Problem = Problem::unauthorized("unauthorized", "The bearer key is not valid here");
+pub(crate) const MISSING: Problem = Problem::unauthorized("unauthorized", "The request needs a bearer key");
 
 /// What a bearer key is checked against.
 #[derive(Clone, Copy)]
@@ -41,7 +40,7 @@ impl OperatorKey {
             .split_at_checked(7)
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"bearer "));
         let given: [u8; 32] = Sha256::digest(key.map_or(&[][..], |(_, key)| key)).into();
-        if given == self.0 { Ok(()) } else { Err(WRONG) }
+        if given == self.0 { Ok(()) } else { Err(MISSING.detail("the bearer key is not valid here")) }
     }
 }
 

@@ -159,6 +159,14 @@ impl Problem {
         self
     }
 
+    pub(crate) const fn title(&self) -> &'static str {
+        self.title
+    }
+
+    pub(crate) const fn is_retried(&self) -> bool {
+        self.retry_after_ms.is_some()
+    }
+
     /// The status of the answer.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
@@ -233,7 +241,7 @@ impl Problem {
     }
 }
 
-const OWN_MEMBERS: [&str; 9] = [
+pub(crate) const OWN_MEMBERS: [&str; 9] = [
     "type",
     "title",
     "status",

@@ -37,12 +37,12 @@ const X_INSTANCE: HeaderName = HeaderName::from_static("x-instance");
 const X_TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-const OVERLOADED: Problem = Problem::unavailable(
+pub(crate) const OVERLOADED: Problem = Problem::unavailable(
     "overloaded",
     "The server has as many requests in flight as it takes",
     OVERLOAD_RETRY_AFTER_MS,
 );
-const PANICKED: Problem = Problem::internal("internal", "The server failed to answer");
+pub(crate) const PANICKED: Problem = Problem::internal("internal", "The server failed to answer");
 
 /// How the shell of one process is set up.
 #[derive(Clone, Debug)]

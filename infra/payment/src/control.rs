@@ -13,8 +13,9 @@ use crate::gateway::{AuthorizeRequest, GatewayError};
 pub(crate) const MAX_DELAY: Duration = Duration::from_secs(3600);
 
 /// The calls of the port, to aim faults at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = GatewayCall)]
 pub enum Call {
     /// Reserving an amount.
     Authorize,
@@ -34,8 +35,9 @@ impl Call {
 }
 
 /// What the simulator does to calls, set live. The default answers at once and approves.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schema(as = GatewayControl, example = json!({"latency_ms": 300, "decline_ratio": 0.5, "faulty_calls": ["authorize"]}))]
 pub struct Control {
     /// Time before a call is carried out and answered, in milliseconds.
     pub latency_ms: u64,

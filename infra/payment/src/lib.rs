@@ -24,4 +24,4 @@ pub use http_client::{GatewayUrlError, HttpGateway};
 pub use in_process::SimulatedGateway;
 pub use journal::JournalError;
 pub use simulator::{ChargePage, ListedCharge};
-pub use simulator_http::simulator_router;
+pub use simulator_http::{simulator_openapi, simulator_router};

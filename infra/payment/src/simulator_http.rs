@@ -12,13 +12,16 @@ use axum::body::Body;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use hyper::body::Frame;
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::OpenApi;
+use utoipa::{IntoParams, IntoResponses, PartialSchema, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::control::Control;
 use crate::gateway::GatewayError;
@@ -26,8 +29,8 @@ use crate::in_process::{Outcome, SimulatedGateway};
 use crate::simulator::ListedCharge;
 use crate::wire::{
     AuthorizeAnswer, AuthorizeBody, CODE_NOT_PROCESSED, CODE_REJECTED, CaptureAnswer, KeyBody,
-    PATH_AUTHORIZE, PATH_CAPTURE, PATH_REFUND, PATH_STATUS, PATH_VOID, Problem, RefundAnswer, RefundBody,
-    StatusAnswer, VoidAnswer,
+    PATH_AUTHORIZE, PATH_CAPTURE, PATH_CONTROL, PATH_REFUND, PATH_STATUS, PATH_VOID, Problem, RefundAnswer,
+    RefundBody, StatusAnswer, VoidAnswer,
 };
 
 /// Charges listed at once unless asked otherwise.
@@ -37,15 +40,8 @@ const MAX_LIST_LIMIT: usize = 100_000;
 
 /// The routes of the simulator on top of `gateway`, whose charges and controls they share.
 pub fn simulator_router(gateway: SimulatedGateway) -> Router {
-    Router::new()
-        .route(PATH_AUTHORIZE, post(authorize))
-        .route(PATH_CAPTURE, post(capture))
-        .route(PATH_VOID, post(void))
-        .route(PATH_REFUND, post(refund))
-        .route(PATH_STATUS, post(status))
-        .route("/control", get(control).put(set_control))
-        .route("/charges", get(charges))
-        .route("/health/live", get(|| async { "ok" }))
+    let (routes, _) = table().split_for_parts();
+    routes
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "not_found", "no such path".into()) })
         .method_not_allowed_fallback(|| async {
             problem(
@@ -57,8 +53,56 @@ pub fn simulator_router(gateway: SimulatedGateway) -> Router {
         .with_state(gateway)
 }
 
+/// What an API's document says of them, with paths as they are here.
+#[must_use]
+pub fn simulator_openapi() -> OpenApi {
+    let mut document = table().into_openapi();
+    let components = document.components.get_or_insert_default();
+    components.schemas.insert(Problem::name().into_owned(), Problem::schema());
+    document
+}
+
+fn table() -> OpenApiRouter<SimulatedGateway> {
+    OpenApiRouter::default()
+        .routes(routes!(authorize))
+        .routes(routes!(capture))
+        .routes(routes!(void))
+        .routes(routes!(refund))
+        .routes(routes!(status))
+        .routes(routes!(control, set_control))
+        .routes(routes!(charges))
+        .routes(routes!(live))
+}
+
+/// What a call of the port can end in instead of its answer.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "the shape of what `problem` writes")]
+enum CallFailures {
+    /// `rejected`: the body is not valid JSON
+    #[response(status = 400, content_type = "application/problem+json")]
+    Malformed(Problem),
+    /// `rejected`: the body is too large
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(Problem),
+    /// `rejected`: the body is not declared as JSON
+    #[response(status = 415, content_type = "application/problem+json")]
+    NotJson(Problem),
+    /// `rejected`: the body has another shape, or contradicts an earlier call
+    #[response(status = 422, content_type = "application/problem+json")]
+    Rejected(Problem),
+    /// `not_processed`: certainly nothing was done. `overloaded`: the server has as many requests as it takes
+    #[response(status = 503, content_type = "application/problem+json")]
+    NotProcessed(Problem),
+}
+
 type JsonBody<T> = Result<Json<T>, JsonRejection>;
 
+/// Reserve an amount
+#[utoipa::path(
+    post, path = PATH_AUTHORIZE, operation_id = "simulator_authorize", tag = "Payment simulator",
+    request_body = AuthorizeBody,
+    responses((status = 200, description = "Approved or declined", body = AuthorizeAnswer), CallFailures)
+)]
 async fn authorize(State(gateway): State<SimulatedGateway>, body: JsonBody<AuthorizeBody>) -> Response {
     let request = match body {
         Ok(Json(body)) => body.into_request(),
@@ -70,6 +114,12 @@ async fn authorize(State(gateway): State<SimulatedGateway>, body: JsonBody<Autho
     }
 }
 
+/// Take a reserved amount
+#[utoipa::path(
+    post, path = PATH_CAPTURE, operation_id = "simulator_capture", tag = "Payment simulator",
+    request_body = KeyBody,
+    responses((status = 200, description = "Taken, or how the charge stands instead", body = CaptureAnswer), CallFailures)
+)]
 async fn capture(State(gateway): State<SimulatedGateway>, body: JsonBody<KeyBody>) -> Response {
     match body {
         Ok(Json(body)) => respond::<_, CaptureAnswer>(gateway.perform_capture(body.key).await),
@@ -77,6 +127,14 @@ async fn capture(State(gateway): State<SimulatedGateway>, body: JsonBody<KeyBody
     }
 }
 
+/// Give a reserved amount up
+///
+/// An authorisation of that key that arrives later is refused.
+#[utoipa::path(
+    post, path = PATH_VOID, operation_id = "simulator_void", tag = "Payment simulator",
+    request_body = KeyBody,
+    responses((status = 200, description = "Given up, or how the charge stands instead", body = VoidAnswer), CallFailures)
+)]
 async fn void(State(gateway): State<SimulatedGateway>, body: JsonBody<KeyBody>) -> Response {
     match body {
         Ok(Json(body)) => respond::<_, VoidAnswer>(gateway.perform_void(body.key).await),
@@ -84,6 +142,12 @@ async fn void(State(gateway): State<SimulatedGateway>, body: JsonBody<KeyBody>) 
     }
 }
 
+/// Give a taken amount back
+#[utoipa::path(
+    post, path = PATH_REFUND, operation_id = "simulator_refund", tag = "Payment simulator",
+    request_body = RefundBody,
+    responses((status = 200, description = "Given back, or why not", body = RefundAnswer), CallFailures)
+)]
 async fn refund(State(gateway): State<SimulatedGateway>, body: JsonBody<RefundBody>) -> Response {
     match body {
         Ok(Json(RefundBody { refund_key, order_key, amount_minor })) => {
@@ -93,6 +157,12 @@ async fn refund(State(gateway): State<SimulatedGateway>, body: JsonBody<RefundBo
     }
 }
 
+/// Ask how a charge stands
+#[utoipa::path(
+    post, path = PATH_STATUS, operation_id = "simulator_status", tag = "Payment simulator",
+    request_body = KeyBody,
+    responses((status = 200, description = "How it stands", body = StatusAnswer), CallFailures)
+)]
 async fn status(State(gateway): State<SimulatedGateway>, body: JsonBody<KeyBody>) -> Response {
     match body {
         Ok(Json(body)) => respond::<_, StatusAnswer>(gateway.perform_status(body.key).await),
@@ -100,10 +170,23 @@ async fn status(State(gateway): State<SimulatedGateway>, body: JsonBody<KeyBody>
     }
 }
 
+/// What the simulator does to calls
+#[utoipa::path(
+    get, path = PATH_CONTROL, operation_id = "simulator_control", tag = "Payment simulator",
+    responses((status = 200, description = "In force", body = Control))
+)]
 async fn control(State(gateway): State<SimulatedGateway>) -> Json<Control> {
     Json(gateway.control())
 }
 
+/// Set faults, live
+///
+/// Replaces all: what is left out takes its default.
+#[utoipa::path(
+    put, path = PATH_CONTROL, operation_id = "set_simulator_control", tag = "Payment simulator",
+    request_body = Control,
+    responses((status = 200, description = "In force now", body = Control), CallFailures)
+)]
 async fn set_control(State(gateway): State<SimulatedGateway>, body: JsonBody<Control>) -> Response {
     let control = match body {
         Ok(Json(control)) => control,
@@ -115,20 +198,29 @@ async fn set_control(State(gateway): State<SimulatedGateway>, body: JsonBody<Con
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct ListQuery {
+    /// Charges of the page, 1 to 100,000; 10,000 unless asked otherwise.
     limit: Option<usize>,
+    /// The key of the last charge of the page before.
     starting_after: Option<String>,
 }
 
-#[derive(Serialize)]
+/// A page of charges.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ChargePage, example = json!({"data": [{
+    "key": "01KBN68H3J5K7M9P1R3T5V7X9Z", "status": "captured", "amount_minor": 25000, "currency": "CLP"
+}], "has_more": false}))]
 struct ChargeList {
     data: Vec<ChargeItem>,
     has_more: bool,
 }
 
-#[derive(Serialize)]
+/// A charge.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Charge)]
 struct ChargeItem {
     key: String,
     #[serde(flatten)]
@@ -148,6 +240,11 @@ impl From<ListedCharge> for ChargeItem {
     }
 }
 
+/// What was charged
+#[utoipa::path(
+    get, path = "/charges", operation_id = "list_simulator_charges", tag = "Payment simulator", params(ListQuery),
+    responses((status = 200, description = "A page of charges", body = ChargeList), ListFailures)
+)]
 async fn charges(
     State(gateway): State<SimulatedGateway>,
     query: Result<Query<ListQuery>, QueryRejection>,
@@ -170,6 +267,27 @@ async fn charges(
         }
         None => problem(StatusCode::NOT_FOUND, "not_found", "starting_after names no charge".into()),
     }
+}
+
+/// What the list of charges can end in instead.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "the shape of what `problem` writes")]
+enum ListFailures {
+    /// `rejected`: the query cannot be read, or the limit is out of bounds
+    #[response(status = 400, content_type = "application/problem+json")]
+    Malformed(Problem),
+    /// `not_found`: `starting_after` names no charge
+    #[response(status = 404, content_type = "application/problem+json")]
+    Unknown(Problem),
+}
+
+/// Is the simulator up?
+#[utoipa::path(
+    get, path = "/health/live", operation_id = "simulator_live", tag = "Payment simulator",
+    responses((status = 200, description = "It answers", body = String, content_type = "text/plain", example = json!("ok")))
+)]
+async fn live() -> &'static str {
+    "ok"
 }
 
 fn respond<T, A: From<T> + Serialize>(outcome: Outcome<T>) -> Response {

@@ -4,6 +4,7 @@
 //! tells a gateway that did nothing (`not_processed`) from one that may have done something.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::gateway::{Authorization, AuthorizeRequest, Capture, ChargeStatus, Refund, Void};
 
@@ -17,10 +18,16 @@ pub(crate) const PATH_CAPTURE: &str = "/capture";
 pub(crate) const PATH_VOID: &str = "/void";
 pub(crate) const PATH_REFUND: &str = "/refund";
 pub(crate) const PATH_STATUS: &str = "/status";
+pub(crate) const PATH_CONTROL: &str = "/control";
 
-#[derive(Serialize, Deserialize)]
+/// An amount to reserve.
+#[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ChargeToAuthorize, example = json!({
+    "key": "01KBN68H3J5K7M9P1R3T5V7X9Z", "amount_minor": 25000, "currency": "CLP", "token": "tok_visa"
+}))]
 pub(crate) struct AuthorizeBody {
+    /// Of the charge: a repeat of it gets the answer of the first.
     pub(crate) key: String,
     pub(crate) amount_minor: i64,
     pub(crate) currency: String,
@@ -46,21 +53,32 @@ impl AuthorizeBody {
     }
 }
 
-#[derive(Serialize, Deserialize)]
+/// A charge.
+#[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ChargeKey, example = json!({"key": "01KBN68H3J5K7M9P1R3T5V7X9Z"}))]
 pub(crate) struct KeyBody {
     pub(crate) key: String,
 }
 
-#[derive(Serialize, Deserialize)]
+/// An amount to give back.
+#[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ChargeToRefund, example = json!({
+    "refund_key": "01KBN6F0G2H4J6K8M0N2P4Q6R8", "order_key": "01KBN68H3J5K7M9P1R3T5V7X9Z", "amount_minor": 25000
+}))]
 pub(crate) struct RefundBody {
+    /// A repeat of it gives nothing back twice.
     pub(crate) refund_key: String,
     pub(crate) order_key: String,
     pub(crate) amount_minor: i64,
 }
 
-#[derive(Serialize, Deserialize)]
+/// A refusal of the gateway (RFC 9457); `code` says whether anything may have been done.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[schema(as = GatewayProblem, example = json!({
+    "title": "Service Unavailable", "status": 503, "detail": "simulated outage", "code": "not_processed"
+}))]
 pub(crate) struct Problem {
     #[serde(default)]
     pub(crate) title: String,
@@ -72,36 +90,46 @@ pub(crate) struct Problem {
     pub(crate) code: String,
 }
 
-#[derive(Serialize, Deserialize)]
+/// What came of it.
+#[derive(Serialize, Deserialize, ToSchema)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
+#[schema(as = Authorization, example = json!({"outcome": "approved", "reference": "sim-1"}))]
 pub(crate) enum AuthorizeAnswer {
     Approved { reference: String },
     Declined { reason: String },
 }
 
-#[derive(Serialize, Deserialize)]
+/// What came of it.
+#[derive(Serialize, Deserialize, ToSchema)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
+#[schema(as = Capture, example = json!({"outcome": "captured"}))]
 pub(crate) enum CaptureAnswer {
     Captured,
     Refused { charge: StatusAnswer },
 }
 
-#[derive(Serialize, Deserialize)]
+/// What came of it.
+#[derive(Serialize, Deserialize, ToSchema)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
+#[schema(as = Void, example = json!({"outcome": "voided"}))]
 pub(crate) enum VoidAnswer {
     Voided,
     Refused { charge: StatusAnswer },
 }
 
-#[derive(Serialize, Deserialize)]
+/// What came of it.
+#[derive(Serialize, Deserialize, ToSchema)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
+#[schema(as = ChargeRefund, example = json!({"outcome": "refunded"}))]
 pub(crate) enum RefundAnswer {
     Refunded,
     Refused { reason: String },
 }
 
-#[derive(Serialize, Deserialize)]
+/// What the gateway has of a charge.
+#[derive(Serialize, Deserialize, ToSchema)]
 #[serde(tag = "status", rename_all = "snake_case")]
+#[schema(as = ChargeStatus, example = json!({"status": "captured"}))]
 pub(crate) enum StatusAnswer {
     NotFound,
     Authorized,

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::header::{CACHE_CONTROL, ETAG};
+use http::{HeaderMap, HeaderValue};
 use serde::{Deserialize, Serialize};
 use ticketflow_domain::show::{SalesStatus, SeatStatus};
 use ticketflow_domain::{Currency, Money, ShowId, Timestamp};
 use ticketflow_event_store::Position;
-use ticketflow_http::{ApiPath, ApiQuery, Problem};
+use ticketflow_http::{ApiPath, ApiQuery, IfNoneMatch, Problem, is_known, not_modified};
+use utoipa::{IntoParams, ToSchema};
 
 use super::{MinPosition, QueryPorts, money, plan};
 use crate::seat_map::{SeatMap, SeatMapSummary};
@@ -19,27 +20,46 @@ use crate::seat_map::{SeatMap, SeatMapSummary};
 /// Shows of one page unless asked otherwise, and at most.
 const PAGE: (usize, usize) = (50, 200);
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
+    /// Shows of the page: 50 unless asked otherwise, at most 200.
     limit: Option<usize>,
+    /// The last show of the page before.
+    #[param(value_type = Option<String>)]
     starting_after: Option<ShowId>,
+    /// Waits until the answer has this position.
+    #[param(value_type = Option<u64>)]
     min_position: Option<Position>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct ShowQuery {
+    /// Waits until the answer has this position.
+    #[param(value_type = Option<u64>)]
     min_position: Option<Position>,
 }
 
-#[derive(Serialize)]
-struct Page {
+/// A page of shows.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ShowPage, example = json!({"data": [{
+    "show_id": "01KBN5Z3V0Q8W4R6T9Y2M7C1XD", "name": "Noche de Tangos", "venue": "Sala de Ensayo, Concepción",
+    "starts_at": "2027-05-21T23:30:00.000Z", "currency": "CLP", "sales": "open", "sales_open_at": null,
+    "seats_total": 117, "seats_available": 115,
+    "price_from": {"amount": 12000, "currency": "CLP"}, "price_to": {"amount": 25000, "currency": "CLP"}
+}], "has_more": false}))]
+pub(crate) struct Page {
+    /// In the order in which they were created.
     data: Vec<ShowAnswer>,
     has_more: bool,
 }
 
-#[derive(Serialize)]
+/// A show as listed.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Show)]
 struct ShowAnswer {
     show_id: ShowId,
     name: String,
@@ -47,29 +67,57 @@ struct ShowAnswer {
     starts_at: Timestamp,
     currency: Currency,
     sales: SalesStatus,
+    /// When sales open by themselves.
+    #[schema(required = true)]
     sales_open_at: Option<Timestamp>,
     seats_total: usize,
     seats_available: u32,
+    /// The lowest price.
     price_from: Money,
+    /// The highest price.
     price_to: Money,
 }
 
-#[derive(Serialize)]
-struct ShowDetails {
+/// A show in full.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "show_id": "01KBN5Z3V0Q8W4R6T9Y2M7C1XD", "name": "Noche de Tangos", "venue": "Sala de Ensayo, Concepción",
+    "starts_at": "2027-05-21T23:30:00.000Z", "currency": "CLP", "sales": "open", "sales_open_at": null,
+    "seats_total": 17, "seats_available": 15,
+    "price_from": {"amount": 25000, "currency": "CLP"}, "price_to": {"amount": 25000, "currency": "CLP"},
+    "hold_seconds": 600, "max_seats_per_customer": 6,
+    "zones": [{
+        "name": "Platea", "price": {"amount": 25000, "currency": "CLP"}, "color": null, "general": false,
+        "seats_total": 17, "available": 15, "held": 2, "sold": 0, "blocked": 0
+    }],
+    "plan_url": "/v1/plans/9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08.json", "position": 3
+}))]
+pub(crate) struct ShowDetails {
     #[serde(flatten)]
     show: ShowAnswer,
+    /// How long a hold lasts.
     hold_seconds: u32,
+    #[schema(required = true)]
     max_seats_per_customer: Option<u32>,
+    /// In plan order.
     zones: Vec<ZoneAnswer>,
+    /// Where every seat is drawn; kept for ever, since a plan never changes.
     plan_url: String,
+    #[schema(value_type = u64)]
     position: Position,
 }
 
-#[derive(Serialize)]
+/// What is left of a zone.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ZoneCounts)]
 struct ZoneAnswer {
     name: String,
+    /// Of one place.
     price: Money,
+    /// `#rrggbb`.
+    #[schema(required = true)]
     color: Option<String>,
+    /// Whether its places have no numbers.
     general: bool,
     seats_total: u32,
     available: u32,
@@ -97,6 +145,13 @@ fn answer(map: &SeatMap, summary: &SeatMapSummary, now: Timestamp) -> ShowAnswer
     }
 }
 
+/// What is on
+///
+/// In the order in which shows were created, a page at a time.
+#[utoipa::path(
+    get, path = "/v1/shows", operation_id = "list_shows", tag = "Shows", params(ListQuery),
+    responses((status = 200, description = "A page of shows", body = Page))
+)]
 pub(crate) async fn list(
     State(ports): State<Arc<QueryPorts>>,
     ApiQuery(query): ApiQuery<ListQuery>,
@@ -119,6 +174,24 @@ pub(crate) async fn list(
     Ok(Json(Page { data, has_more }).into_response())
 }
 
+/// A show
+///
+/// Prices and how much is left, by zone.
+#[utoipa::path(
+    get, path = "/v1/shows/{show}", operation_id = "show", tag = "Shows",
+    params(
+        ("show" = ShowId, Path, description = "The show"),
+        ShowQuery,
+        IfNoneMatch
+    ),
+    responses(
+        (
+            status = 200, description = "The show", body = ShowDetails,
+            headers(("ETag" = String, description = "Names this version"))
+        ),
+        (status = 304, description = "The version at hand is the present one")
+    )
+)]
 pub(crate) async fn show(
     State(ports): State<Arc<QueryPorts>>,
     ApiPath(show_id): ApiPath<ShowId>,
@@ -165,18 +238,4 @@ pub(crate) async fn show(
 pub(super) fn etag(position: Position, variant: &str) -> HeaderValue {
     HeaderValue::from_str(&format!("\"{position}-{variant}\""))
         .expect("digits and letters are a header value")
-}
-
-/// Whether the client has this very version.
-pub(super) fn is_known(headers: &HeaderMap, etag: &HeaderValue) -> bool {
-    let known = headers.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    let etag = etag.to_str().expect("made of digits and letters");
-    known.is_some_and(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == etag))
-}
-
-/// 304 with the tag.
-pub(super) fn not_modified(etag: HeaderValue) -> Response {
-    let mut response = StatusCode::NOT_MODIFIED.into_response();
-    response.headers_mut().insert(ETAG, etag);
-    response
 }

@@ -18,8 +18,10 @@ use http::{HeaderMap, HeaderName};
 use ticketflow_domain::show::SeatStatus;
 use ticketflow_domain::{SeatIndex, ShowId};
 use ticketflow_event_store::Position;
-use ticketflow_http::{ApiPath, Problem, Shutdown, write_json_text};
+use ticketflow_http::{ApiPath, Problem, Shutdown, optional_header, write_json_text};
 use tokio::sync::broadcast;
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
 
 use super::QueryPorts;
 use super::seats::{base64, status_name};
@@ -31,6 +33,26 @@ const MOST_CHANGES: usize = 1_000;
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
+/// The seat map, live
+///
+/// Server-sent events whose `id` is the position. First `snapshot`: every seat at 2 bits as in the compact map, in base64.
+/// Then `delta`, five times a second at most: the seats that changed. A `snapshot` comes again when too much changed, or
+/// when the reader fell behind. Lines that start with a colon keep the connection alive.
+#[utoipa::path(
+    get, path = "/v1/shows/{show}/seats/stream", operation_id = "follow_seat_map", tag = "Seats",
+    params(
+        ("show" = ShowId, Path, description = "The show"),
+        LastEventId
+    ),
+    responses((
+        status = 200, description = "Events without an end", body = String, content_type = "text/event-stream",
+        example = json!(concat!(
+            "event: snapshot\nid: 3\ndata: {\"position\":3,\"seats_total\":4,\"compact\":\"AQ==\"}\n\n",
+            "event: delta\nid: 5\ndata: {\"position\":5,\"seats\":[{\"seat\":\"Platea-A-1\",\"index\":0,",
+            "\"status\":\"sold\",\"revision\":2}]}\n\n"
+        ))
+    ))
+)]
 pub(crate) async fn stream(
     State(ports): State<Arc<QueryPorts>>,
     ApiPath(show_id): ApiPath<ShowId>,
@@ -41,6 +63,18 @@ pub(crate) async fn stream(
     let body = Body::from_stream(messages(map, last, ports.shutdown.clone()));
     let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store"), (ACCEL_BUFFERING, "no")];
     Ok((headers, body).into_response())
+}
+
+/// Where a reader goes on.
+struct LastEventId;
+
+impl IntoParams for LastEventId {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![optional_header(
+            "Last-Event-ID",
+            "The last position at hand: the stream goes on from there, if that is not long ago",
+        )]
+    }
 }
 
 struct Follower {

@@ -12,12 +12,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::get;
 use serde::Deserialize;
 use ticketflow_domain::{Currency, Money, ShowId, Timestamp};
 use ticketflow_event_store::{EmbeddedLog, Position};
-use ticketflow_http::{OperatorKey, Problem, Shutdown};
+use ticketflow_http::{ApiRoutes, OperatorKey, Problem, Shutdown};
 use ticketflow_ticket_code::TicketSigner;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::routes;
 
 use crate::feed_runner::FeedRunner;
 use crate::read_models::ReadModels;
@@ -28,6 +29,12 @@ pub(crate) use plan::file as plan_file;
 
 /// How long a read waits for the position that it asks for.
 const POSITION_TIMEOUT: Duration = Duration::from_secs(2);
+
+const SHOW_UNKNOWN: Problem = Problem::not_found("show_unknown", "There is no such show");
+const ORDER_UNKNOWN: Problem = Problem::not_found("order_unknown", "There is no such order");
+const STILL_PROCESSING: Problem =
+    Problem::unavailable("still_processing", "The read model is not that far yet", 1_000);
+const UNAVAILABLE: Problem = Problem::unavailable("unavailable", "Temporarily unavailable", 1_000);
 
 /// What the read endpoints need.
 pub struct QueryPorts {
@@ -49,17 +56,30 @@ pub struct QueryPorts {
 
 /// All read endpoints.
 pub fn router(ports: QueryPorts) -> Router {
-    Router::new()
-        .route("/v1/shows", get(catalogue::list))
-        .route("/v1/shows/{show}", get(catalogue::show))
-        .route("/v1/plans/{file}", get(plan::plan))
-        .route("/v1/shows/{show}/seats", get(seats::seats))
-        .route("/v1/shows/{show}/seats/stream", get(live::stream))
-        .route("/v1/orders/{order}", get(order::order))
-        .route("/v1/ops/events", get(ops::events))
-        .route("/v1/ops/projections", get(ops::projections))
-        .route("/v1/ops/shows/{show}/seats", get(time_travel::seats_at))
-        .with_state(Arc::new(ports))
+    table().into_router().with_state(Arc::new(ports))
+}
+
+/// What the API's document says of them.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    table().into_document()
+}
+
+fn table() -> ApiRoutes<Arc<QueryPorts>> {
+    ApiRoutes::default()
+        .at("GET /v1/shows", routes!(catalogue::list), &[STILL_PROCESSING])
+        .at("GET /v1/shows/{show}", routes!(catalogue::show), &[SHOW_UNKNOWN, STILL_PROCESSING])
+        .at("GET /v1/plans/{file}", routes!(plan::plan), &[UNAVAILABLE])
+        .at(
+            "GET /v1/shows/{show}/seats",
+            routes!(seats::seats),
+            &[SHOW_UNKNOWN, STILL_PROCESSING, UNAVAILABLE],
+        )
+        .at("GET /v1/shows/{show}/seats/stream", routes!(live::stream), &[SHOW_UNKNOWN])
+        .at("GET /v1/orders/{order}", routes!(order::order), &[ORDER_UNKNOWN, STILL_PROCESSING])
+        .at("GET /v1/ops/events", routes!(ops::events), &[UNAVAILABLE])
+        .at("GET /v1/ops/projections", routes!(ops::projections), &[])
+        .at("GET /v1/ops/shows/{show}/seats", routes!(time_travel::seats_at), &[SHOW_UNKNOWN, UNAVAILABLE])
 }
 
 /// `?min_position=`: the reader's own writes are to be in the answer.
@@ -74,14 +94,16 @@ impl QueryPorts {
         if self.models.wait_for(position, POSITION_TIMEOUT).await {
             return Ok(());
         }
-        Err(Problem::unavailable("still_processing", "The read model is not that far yet", 1_000)
-            .detail(format!("asked for position {position}, at {}", self.models.position())))
+        Err(STILL_PROCESSING.detail(format!("asked for position {position}, at {}", self.models.position())))
     }
 
     fn show(&self, show_id: ShowId) -> Result<Arc<SeatMap>, Problem> {
-        let unknown = || Problem::not_found("show_unknown", "There is no such show");
-        self.models.show(show_id).ok_or_else(unknown)
+        self.models.show(show_id).ok_or(SHOW_UNKNOWN)
     }
+}
+
+fn unreadable() -> Problem {
+    UNAVAILABLE.detail("the event store cannot be read now")
 }
 
 fn money(amount: i64, currency: Currency) -> Money {

@@ -12,53 +12,151 @@ use ticketflow_event_store::{
     BatchJson, BatchJsonError, EmbeddedLog, EventJson, Position, ReadError, StreamId,
 };
 use ticketflow_http::{ApiQuery, Problem};
+use utoipa::{IntoParams, ToSchema};
 
-use super::QueryPorts;
-use crate::feed_runner::ProjectionStatus;
+use super::{QueryPorts, unreadable};
+use crate::feed_runner::{ProjectionState, ProjectionStatus};
 
 /// Events of one page unless asked otherwise, and at most.
 const PAGE: (usize, usize) = (100, 1_000);
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct EventsQuery {
+    /// Only the events of this stream, such as `show-01KBN5Z3V0Q8W4R6T9Y2M7C1XD`.
     stream: Option<String>,
+    /// The first position; 1 unless asked otherwise.
+    #[param(value_type = Option<u64>)]
     from: Option<Position>,
+    /// Events of the page: 100 unless asked otherwise, at most 1,000.
     limit: Option<usize>,
 }
 
-#[derive(Serialize)]
-struct EventsPage {
+/// A page of the log.
+#[derive(Serialize, ToSchema)]
+#[schema(as = EventPage, example = json!({"data": [{
+    "position": 2, "stream": "show-01KBN5Z3V0Q8W4R6T9Y2M7C1XD", "revision": 2,
+    "recorded_at": "2027-05-01T14:59:02.118Z", "batch_id": "0c2f6d1e9a8b47533f1e5d7c9b0a2846",
+    "chain_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "type": "sales_opened", "data": {"at": "2027-05-01T14:59:02.118Z"}
+}], "has_more": true}))]
+pub(crate) struct EventsPage {
+    /// In the order of the log.
     data: Vec<EventAnswer>,
     has_more: bool,
 }
 
-#[derive(Serialize)]
+/// A stored event.
+#[derive(Serialize, ToSchema)]
+#[schema(as = StoredEvent)]
 struct EventAnswer {
+    #[schema(value_type = u64)]
     position: Position,
+    /// `show-...` or `customer-...`.
     stream: String,
+    /// In its stream.
     revision: u64,
+    /// When it was decided.
     recorded_at: Timestamp,
+    /// Events decided together bear the same.
     batch_id: String,
+    /// The link of the hash chain after its batch, hexadecimal.
     chain_hash: String,
     #[serde(flatten)]
+    #[schema(value_type = EventContent)]
     event: EventJson,
 }
 
-#[derive(Serialize)]
-struct Projections {
-    data: Vec<ProjectionStatus>,
+/// What an event says. The shapes of `data` are the events of the domain, one a `type`.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the shape that every event has in common")]
+struct EventContent {
+    r#type: String,
+    #[schema(value_type = Object)]
+    data: (),
+}
+
+/// All projections.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ProjectionPage, example = json!({"data": [{
+    "name": "read_models", "state": "live", "position": 1204, "head": 1204, "lag_events": 0, "lag_seconds": 0.0,
+    "rate": 310.5, "rebuild_ratio": null, "last_error": null
+}], "has_more": false}))]
+pub(crate) struct Projections {
+    data: Vec<ProjectionAnswer>,
     has_more: bool,
 }
 
+/// How a projection is doing.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Projection)]
+struct ProjectionAnswer {
+    name: &'static str,
+    /// `live`, or `stopped` at an event that does not read back.
+    state: &'static str,
+    /// How far it is.
+    #[schema(value_type = u64)]
+    position: Position,
+    /// How far the log is.
+    #[schema(value_type = u64)]
+    head: Position,
+    lag_events: u64,
+    /// Age of what it does not have yet.
+    lag_seconds: f64,
+    /// Events folded per second, smoothed.
+    rate: f64,
+    /// How much of a rebuild is done; null while none is under way.
+    #[schema(required = true)]
+    rebuild_ratio: Option<f64>,
+    /// Why it stopped.
+    #[schema(required = true)]
+    last_error: Option<String>,
+}
+
+impl From<ProjectionStatus> for ProjectionAnswer {
+    fn from(status: ProjectionStatus) -> Self {
+        let ProjectionStatus {
+            name,
+            state,
+            position,
+            head,
+            lag_events,
+            lag_seconds,
+            rate,
+            rebuild_ratio,
+            last_error,
+        } = status;
+        let state = match state {
+            ProjectionState::Live => "live",
+            ProjectionState::Stopped => "stopped",
+        };
+        Self { name, state, position, head, lag_events, lag_seconds, rate, rebuild_ratio, last_error }
+    }
+}
+
+/// How the projections are doing
+#[utoipa::path(
+    get, path = "/v1/ops/projections", operation_id = "list_projections", tag = "Operations",
+    responses((status = 200, description = "State and lag of each", body = Projections)),
+    security(("operator_key" = []))
+)]
 pub(crate) async fn projections(
     State(ports): State<Arc<QueryPorts>>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     ports.operator_key.check(&headers)?;
-    Ok(Json(Projections { data: vec![ports.runner.status()], has_more: false }).into_response())
+    Ok(Json(Projections { data: vec![ports.runner.status().into()], has_more: false }).into_response())
 }
 
+/// The log, event by event
+///
+/// Personal data is sealed here as it is on the disk.
+#[utoipa::path(
+    get, path = "/v1/ops/events", operation_id = "list_events", tag = "Operations", params(EventsQuery),
+    responses((status = 200, description = "A page of events", body = EventsPage)),
+    security(("operator_key" = []))
+)]
 pub(crate) async fn events(
     State(ports): State<Arc<QueryPorts>>,
     headers: HeaderMap,
@@ -72,7 +170,6 @@ pub(crate) async fn events(
     let (from, limit) = (query.from.unwrap_or(1), query.limit.unwrap_or(PAGE.0).clamp(1, PAGE.1));
     let log = ports.log.clone();
     let reading = tokio::task::spawn_blocking(move || read(&log, stream, from, limit));
-    let unavailable = || Problem::unavailable("unavailable", "The event store cannot be read now", 1_000);
     match reading.await {
         Ok(Ok(page)) => Ok(Json(page).into_response()),
         Ok(Err(PageError::Read(ReadError::AheadOfLog { .. }))) => {
@@ -80,9 +177,9 @@ pub(crate) async fn events(
         }
         Ok(Err(error)) => {
             tracing::error!(%error, "the log browser cannot read the log");
-            Err(unavailable())
+            Err(unreadable())
         }
-        Err(_) => Err(unavailable()),
+        Err(_) => Err(unreadable()),
     }
 }
 

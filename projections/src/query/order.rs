@@ -12,53 +12,86 @@ use ticketflow_domain::{Money, OrderId, ShowId, TicketId, Timestamp};
 use ticketflow_event_store::Position;
 use ticketflow_http::{ApiPath, ApiQuery, Problem};
 use ticketflow_ticket_code::{TicketCode, TicketSigner};
+use utoipa::{IntoParams, ToSchema};
 
-use super::{MinPosition, QueryPorts, money};
+use super::{MinPosition, ORDER_UNKNOWN, QueryPorts, money};
 use crate::orders::{OrderView, TicketView};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct OrderQuery {
+    /// Waits until the answer has this position.
+    #[param(value_type = Option<u64>)]
     min_position: Option<Position>,
 }
 
-#[derive(Serialize)]
-struct OrderAnswer {
+/// An order with its tickets.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Order, example = json!({
+    "order_id": "01KBN68H3J5K7M9P1R3T5V7X9Z", "show_id": "01KBN5Z3V0Q8W4R6T9Y2M7C1XD",
+    "show_name": "Noche de Tangos", "venue": "Sala de Ensayo, Concepción", "starts_at": "2027-05-21T23:30:00.000Z",
+    "status": "PAID", "total": {"amount": 25000, "currency": "CLP"}, "refunded": {"amount": 0, "currency": "CLP"},
+    "tickets": [{
+        "ticket_id": "01KBN6A1B2C3D4E5F6G7H8J9KM", "seat": "Platea-A-6", "zone": "Platea", "row": "A", "number": "6",
+        "price": {"amount": 25000, "currency": "CLP"}, "status": "PAID",
+        "qr": "TF:AEBAGBAFAYDQQCIKBMGA2DQPCAIREEYUCULBOGAZDINRYHI6D4"
+    }],
+    "documents": "pending", "paid_at": "2027-05-01T15:03:20.000Z", "position": 5
+}))]
+pub(crate) struct OrderAnswer {
     order_id: OrderId,
     show_id: ShowId,
     show_name: String,
     venue: String,
     starts_at: Timestamp,
+    /// `PAID`, or `REFUNDED` once every ticket was given back.
     status: &'static str,
+    /// Paid.
     total: Money,
+    /// Of that given back.
     refunded: Money,
+    /// In the order of purchase.
     tickets: Vec<TicketAnswer>,
+    /// How far receipt and PDF tickets are.
     documents: &'static str,
     paid_at: Timestamp,
+    #[schema(value_type = u64)]
     position: Position,
 }
 
-#[derive(Serialize)]
+/// A ticket of an order.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Ticket)]
 struct TicketAnswer {
     ticket_id: TicketId,
+    /// `{zone}-{row}-{number}`.
     seat: String,
     zone: String,
     row: String,
     number: String,
     price: Money,
     status: TicketStatus,
+    /// The text of its QR code.
     qr: String,
 }
 
+/// An order
+///
+/// Its id is the key to it: nobody else is told.
+#[utoipa::path(
+    get, path = "/v1/orders/{order}", operation_id = "order", tag = "Orders",
+    params(("order" = OrderId, Path, description = "The order"), OrderQuery),
+    responses((status = 200, description = "The order", body = OrderAnswer))
+)]
 pub(crate) async fn order(
     State(ports): State<Arc<QueryPorts>>,
     ApiPath(order_id): ApiPath<OrderId>,
     ApiQuery(query): ApiQuery<OrderQuery>,
 ) -> Result<Response, Problem> {
     ports.reach(MinPosition { min_position: query.min_position }).await?;
-    let unknown = || Problem::not_found("order_unknown", "There is no such order");
-    let order = ports.models.order(order_id).ok_or_else(unknown)?;
-    let map = ports.models.show(order.show_id).ok_or_else(unknown)?;
+    let order = ports.models.order(order_id).ok_or(ORDER_UNKNOWN)?;
+    let map = ports.models.show(order.show_id).ok_or(ORDER_UNKNOWN)?;
     let answer = answer(order_id, &order, &map.info, &ports.signer);
     Ok(([(CACHE_CONTROL, "no-store")], Json(answer)).into_response())
 }

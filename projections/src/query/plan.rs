@@ -13,37 +13,66 @@ use ticketflow_domain::plan::{
     Decor, Point, Row, RowSeats, RowSpan, SeatIndex, Seating, Zone, ZoneKind, ZoneSpan,
 };
 use ticketflow_http::{ApiPath, Problem};
+use utoipa::ToSchema;
 
-use super::QueryPorts;
+use super::{QueryPorts, UNAVAILABLE};
 use crate::seat_map::{PlanFile, SeatMap};
 
-#[derive(Serialize)]
-struct PlanAnswer<'a> {
+/// Where every seat is drawn, in centimetres; y grows away from the stage.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Plan, example = json!({
+    "focal_point": [0, 0], "bounds": [-300, 0, 300, 900], "decor": [{"label": "Stage", "outline": [[-300, 0], [300, 0]]}],
+    "zones": [{
+        "name": "Platea", "price": 25000, "color": "#4477aa", "general": false, "first": 0, "count": 2,
+        "rows": [{"label": "A", "first": 0, "seats": 2, "x": [-27, 28], "y": [250, 250]}]
+    }]
+}))]
+pub(crate) struct PlanAnswer<'a> {
+    /// What the audience looks at.
     focal_point: Point,
+    /// Least x and y, greatest x and y of all that is drawn.
     bounds: [i32; 4],
+    /// Shapes behind the seats.
     decor: &'a [Decor],
+    /// In plan order.
     zones: Vec<ZoneAnswer<'a>>,
 }
 
-#[derive(Serialize)]
+/// A zone as drawn.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DrawnZone)]
 struct ZoneAnswer<'a> {
     name: &'a str,
+    /// Of one place, in minor units.
     price: i64,
+    /// `#rrggbb`.
+    #[schema(required = true)]
     color: Option<&'a str>,
+    /// Whether its places have no numbers.
     general: bool,
+    /// Index of its first seat in plan order.
     first: u32,
+    /// How many seats.
     count: u32,
+    /// The area of a zone without numbered seats, where known.
     #[serde(skip_serializing_if = "<[Point]>::is_empty")]
+    #[schema(required = false)]
     outline: &'a [Point],
     rows: Vec<RowAnswer<'a>>,
 }
 
-#[derive(Serialize)]
+/// A row as drawn.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DrawnRow)]
 struct RowAnswer<'a> {
     label: &'a str,
+    /// Index of its first seat in plan order.
     first: u32,
+    /// How many, or their numbers one by one.
     seats: &'a RowSeats,
+    /// Of each seat.
     x: Vec<i32>,
+    /// Of each seat.
     y: Vec<i32>,
 }
 
@@ -109,16 +138,25 @@ pub(super) fn url(map: &SeatMap) -> String {
     format!("/v1/plans/{}.json", HEXLOWER.encode(&map.plan_hash))
 }
 
+/// Where every seat is drawn
+///
+/// `plan_url` of a show names it. It never changes, and may be kept for ever.
+#[utoipa::path(
+    get, path = "/v1/plans/{file}", operation_id = "plan", tag = "Seats",
+    params(("file" = String, Path, description = "The SHA-256 of the plan and `.json`")),
+    responses((status = 200, description = "The drawing", body = PlanAnswer))
+)]
 pub(crate) async fn plan(
     State(ports): State<Arc<QueryPorts>>,
     ApiPath(name): ApiPath<String>,
 ) -> Result<Response, Problem> {
-    let unknown = || Problem::not_found("not_found", "There is no such plan");
+    let unknown =
+        || Problem::not_found("not_found", "There is no such thing").detail("there is no such plan");
     let hash = name.strip_suffix(".json").and_then(|hash| HEXLOWER.decode(hash.as_bytes()).ok());
     let hash = hash.and_then(|hash| <[u8; 32]>::try_from(hash).ok()).ok_or_else(unknown)?;
     let map = ports.models.shows().into_iter().find(|map| map.plan_hash == hash).ok_or_else(unknown)?;
     let rendered = tokio::task::spawn_blocking(move || file(&map.info.seating)).await;
-    let file = rendered.map_err(|_| Problem::unavailable("unavailable", "The server is stopping", 1_000))?;
+    let file = rendered.map_err(|_| UNAVAILABLE.detail("the server is stopping"))?;
     let headers =
         [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "public, max-age=31536000, immutable")];
     Ok((headers, file.json).into_response())

@@ -13,14 +13,17 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
-use ticketflow_domain::ShowId;
 use ticketflow_domain::plan::Seating;
 use ticketflow_domain::show::{SeatStatus, ShowInfo};
+use ticketflow_domain::{Money, ShowId};
 use ticketflow_event_store::Position;
-use ticketflow_http::{ApiPath, ApiQuery, Problem};
+use ticketflow_http::{ApiPath, ApiQuery, IfNoneMatch, Problem, is_known, not_modified};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
-use super::catalogue::{etag, is_known, not_modified};
-use super::{MinPosition, QueryPorts};
+use super::catalogue::etag;
+use super::{MinPosition, QueryPorts, UNAVAILABLE};
 use crate::seat_map::{CompactMap, RenderedMap, SeatMap, SeatMapView};
 
 const X_POSITION: HeaderName = HeaderName::from_static("x-position");
@@ -30,20 +33,96 @@ const SHARED_FOR: Duration = Duration::from_millis(100);
 /// A seat as text, about.
 const SEAT_BYTES: usize = 140;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct SeatsQuery {
+    /// `full` unless asked otherwise.
+    #[param(inline)]
     format: Option<Format>,
+    /// Waits until the answer has this position.
+    #[param(value_type = Option<u64>)]
     min_position: Option<Position>,
 }
 
-#[derive(Deserialize, Clone, Copy)]
+#[derive(Deserialize, Clone, Copy, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Format {
     Full,
     Compact,
 }
 
+/// The seats of a show.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the shape of what is written by hand")]
+#[schema(as = SeatMap, example = json!({
+    "show_id": "01KBN5Z3V0Q8W4R6T9Y2M7C1XD", "position": 3, "seats": [{
+        "seat": "Platea-A-6", "zone": "Platea", "row": "A", "number": "6", "status": "held", "revision": 1,
+        "price": {"amount": 25000, "currency": "CLP"}
+    }]
+}))]
+pub(crate) struct SeatMapAnswer {
+    show_id: ShowId,
+    #[schema(value_type = u64)]
+    position: Position,
+    /// In plan order.
+    seats: Vec<SeatAnswer>,
+}
+
+/// The seats of a show at 2 bits each: bytes, which JSON Schema says no more of than their media type.
+pub(crate) struct CompactSeatMap;
+
+impl PartialSchema for CompactSeatMap {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .content_media_type("application/octet-stream")
+            .description(Some("2 bits a seat in plan order"))
+            .into()
+    }
+}
+
+impl ToSchema for CompactSeatMap {}
+
+/// A seat of the map.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "the shape of what is written by hand")]
+#[schema(as = Seat)]
+struct SeatAnswer {
+    /// `{zone}-{row}-{number}`.
+    seat: String,
+    zone: String,
+    row: String,
+    number: String,
+    status: SeatStatus,
+    /// How often the seat has changed.
+    revision: u32,
+    price: Money,
+}
+
+/// The seat map
+///
+/// `compact` is 2 bits a seat in plan order, the first seat in the lowest bits: 0 available, 1 held, 2 sold, 3 blocked.
+#[utoipa::path(
+    get, path = "/v1/shows/{show}/seats", operation_id = "seat_map", tag = "Seats",
+    params(
+        ("show" = ShowId, Path, description = "The show"),
+        SeatsQuery,
+        IfNoneMatch
+    ),
+    responses(
+        (
+            status = 200, description = "State, revision and price of every seat",
+            content((SeatMapAnswer = "application/json"), (CompactSeatMap = "application/octet-stream")),
+            headers(
+                ("ETag" = String, description = "Names this version"),
+                ("X-Position" = u64, description = "The position of a compact map"),
+                ("X-Seats-Total" = u64, description = "The seats of a compact map")
+            )
+        ),
+        (status = 304, description = "The version at hand is the present one")
+    )
+)]
 pub(crate) async fn seats(
     State(ports): State<Arc<QueryPorts>>,
     ApiPath(show_id): ApiPath<ShowId>,
@@ -101,8 +180,7 @@ async fn rendered(map: Arc<SeatMap>, at_least: Position) -> Result<RenderedMap, 
         let json = render(&rendering.info, &view);
         RenderedMap { at: std::time::Instant::now(), position: view.position, json: Bytes::from(json) }
     });
-    let rendered =
-        rendering.await.map_err(|_| Problem::unavailable("unavailable", "The server is stopping", 1_000))?;
+    let rendered = rendering.await.map_err(|_| UNAVAILABLE.detail("the server is stopping"))?;
     *shared = Some(rendered.clone());
     Ok(rendered)
 }

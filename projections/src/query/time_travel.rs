@@ -14,19 +14,33 @@ use ticketflow_domain::show::{ShowEvent, ShowInfo};
 use ticketflow_event_store::{Category, CodecError, EmbeddedLog, Position, ReadError, StreamId, show_event};
 use ticketflow_http::{ApiPath, ApiQuery, Problem};
 use tokio::sync::Semaphore;
+use utoipa::IntoParams;
 
-use super::{QueryPorts, seats};
+use super::seats::{self, SeatMapAnswer};
+use super::{QueryPorts, unreadable};
 use crate::seat_map::SeatMap;
 
 /// Folds of the past under way.
 static FOLDS: Semaphore = Semaphore::const_new(1);
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct AtQuery {
+    /// The present, if left out.
+    #[param(value_type = Option<u64>)]
     at: Option<Position>,
 }
 
+/// The seat map as it was
+///
+/// Folds the events of the show up to a position.
+#[utoipa::path(
+    get, path = "/v1/ops/shows/{show}/seats", operation_id = "seat_map_at", tag = "Operations",
+    params(("show" = ShowId, Path, description = "The show"), AtQuery),
+    responses((status = 200, description = "The seat map at that position", body = SeatMapAnswer)),
+    security(("operator_key" = []))
+)]
 pub(crate) async fn seats_at(
     State(ports): State<Arc<QueryPorts>>,
     headers: HeaderMap,
@@ -35,22 +49,21 @@ pub(crate) async fn seats_at(
 ) -> Result<Response, Problem> {
     ports.operator_key.check(&headers)?;
     ports.show(show_id)?;
-    let unavailable = || Problem::unavailable("unavailable", "The event store cannot be read now", 1_000);
     let log = ports.log.clone();
     let at = query.at.unwrap_or_else(|| log.head().position);
-    let permit = FOLDS.acquire().await.map_err(|_| unavailable())?;
+    let permit = FOLDS.acquire().await.map_err(|_| unreadable())?;
     let folding = tokio::task::spawn_blocking(move || {
         let map = fold(&log, show_id, at)?;
         Ok::<_, FoldError>(map.map(|map| seats::render(&map.info, &map.view())))
     });
-    let folded = folding.await.map_err(|_| unavailable())?;
+    let folded = folding.await.map_err(|_| unreadable())?;
     drop(permit);
     match folded {
         Ok(Some(json)) => Ok(([(CONTENT_TYPE, "application/json")], json).into_response()),
         Ok(None) => Err(Problem::not_found("show_unknown", "There was no such show at that position")),
         Err(error) => {
             tracing::error!(%error, show = %show_id, "the past of a show cannot be folded");
-            Err(unavailable())
+            Err(unreadable())
         }
     }
 }

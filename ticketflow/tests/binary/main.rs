@@ -2,6 +2,7 @@
 
 mod demo;
 mod machine;
+mod openapi;
 mod serving;
 mod tools;
 mod trials;

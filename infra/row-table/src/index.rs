@@ -111,9 +111,8 @@ mod tests {
     fn ids_that_count_up_spread_over_the_shards() {
         let mut shards = std::collections::HashSet::new();
         for low in 0..1_000_u128 {
-            shards.insert(split(hash_of_random_id(
-                &(0x0190_0000_0000_0000_1234_5678_9ABC_0000 + low).to_be_bytes(),
-            )));
+            let id = (0x0190_0000_0000_0000_1234_5678_9ABC_0000 + low).to_be_bytes();
+            shards.insert(split(hash_of_random_id(&id)).0);
         }
         assert_eq!(shards.len(), SHARDS);
     }

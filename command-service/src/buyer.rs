@@ -100,9 +100,10 @@ pub(crate) async fn record(
     order_id: OrderId,
     buyer: &Buyer,
 ) -> Result<CustomerId, Problem> {
-    let now = service.clock.now();
-    let lookup = service.vault.lookup(buyer.rut.number());
+    let now = service.ports.clock.now();
+    let lookup = service.ports.vault.lookup(buyer.rut.number());
     let customer = service
+        .ports
         .vault
         .find_or_create(lookup, || fresh_ulid(now))
         .await
@@ -121,8 +122,8 @@ pub(crate) async fn record(
 async fn append(service: &CommandService, command: RecordBuyer) -> Result<(), Problem> {
     let stream = StreamId::new(Category::Customer, command.customer_id.to_bytes());
     for _ in 0..MAX_CONFLICTS {
-        let now = service.clock.now();
-        let revision = service.log.stream_revision(&stream);
+        let now = service.ports.clock.now();
+        let revision = service.ports.log.stream_revision(&stream);
         let mut events = EncodedEvents::new();
         for event in customer::decide(revision, command.clone(), now) {
             push_customer_event(&mut events, &event).expect("sealed details are a few hundred bytes");
@@ -138,7 +139,7 @@ async fn append(service: &CommandService, command: RecordBuyer) -> Result<(), Pr
             // A buyer with a hold is to come through while space is low.
             urgency: Urgency::Essential,
         };
-        match service.log.append(append).await {
+        match service.ports.log.append(append).await {
             Ok(_) => return Ok(()),
             Err(AppendError::Conflict { .. }) => {}
             Err(AppendError::StorageLow) => return Err(problems::outcome(Outcome::StorageLow)),

@@ -21,6 +21,7 @@ mod settlement;
 mod show_directory;
 mod show_fold;
 mod show_task;
+mod start;
 
 pub use config::CommandConfig;
 pub use environment::{Clock, fresh_ulid, random};
@@ -33,3 +34,4 @@ pub use service::{CommandPorts, CommandService, LocateOrder};
 pub use show_directory::ShowDirectory;
 pub use show_fold::{FoldError, ShowFold};
 pub use show_task::{Outcome, ShowHandle, TaskMetrics, TaskPorts};
+pub use start::start;

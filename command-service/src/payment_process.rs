@@ -68,7 +68,7 @@ pub(crate) async fn run(
     (mut process, mut step): (PaymentProcess, Step),
     attempt: PaymentAttempt,
 ) -> PaymentOutcome {
-    let deadline = Instant::now() + service.config.payment_timeout;
+    let deadline = Instant::now() + service.ports.config.payment_timeout;
     let key = attempt.order_id.to_string();
     let mut pause = ASK_PAUSE.0;
     let mut outcome = PaymentOutcome::Undecided;
@@ -129,7 +129,7 @@ async fn authorise(
         currency,
         token: charge.token.clone(),
     };
-    match tokio::time::timeout_at(deadline, service.gateway.authorize(request)).await {
+    match tokio::time::timeout_at(deadline, service.ports.gateway.authorize(request)).await {
         Err(_) => Observation::TimedOut,
         Ok(Ok(Authorization::Approved { reference })) => Observation::Approved { reference },
         Ok(Ok(Authorization::Declined { .. })) => Observation::Declined,
@@ -155,7 +155,7 @@ async fn ask(
     if Instant::now() >= deadline {
         return Observation::TimedOut;
     }
-    match tokio::time::timeout_at(deadline, service.gateway.status(key)).await {
+    match tokio::time::timeout_at(deadline, service.ports.gateway.status(key)).await {
         Err(_) => Observation::TimedOut,
         Ok(Ok(ChargeStatus::Authorized | ChargeStatus::Captured)) => {
             Observation::FoundCharged { reference: key.to_owned() }
@@ -175,7 +175,7 @@ async fn confirm(
     attempt: &PaymentAttempt,
     reference: &str,
 ) -> Option<Result<PaymentOutcome, ()>> {
-    let now = service.clock.now();
+    let now = service.ports.clock.now();
     let tickets: TicketIds = (0..attempt.seats).map(|_| TicketId::from_bytes(fresh_ulid(now))).collect();
     let command = ShowCommand::ConfirmPayment {
         order_id: attempt.order_id,

@@ -16,34 +16,16 @@ use crate::environment::Clock;
 use crate::hold_tokens::HoldTokens;
 use crate::idempotency::RequestKey;
 use crate::problems;
-use crate::recovery::Shows;
-use crate::settlement;
 use crate::show_directory::ShowDirectory;
 use crate::show_fold::FoldError;
-use crate::show_task::{Outcome, ShowHandle, TaskMetrics, TaskPorts};
+use crate::show_task::{Outcome, ShowHandle};
 
-/// What a command service is made of. Shared by all handlers.
+/// A running command service. Shared by all handlers.
 pub struct CommandService {
-    /// Where events go.
-    pub log: EmbeddedLog,
-    /// The time of decisions.
-    pub clock: Clock,
+    /// What it needs from outside.
+    pub ports: CommandPorts,
     /// The shows of this replica.
     pub shows: ShowDirectory,
-    /// Customers' keys.
-    pub vault: Arc<KeyVault>,
-    /// Where money is charged.
-    pub gateway: Arc<dyn PaymentGateway>,
-    /// What proves that a hold is the caller's.
-    pub hold_tokens: HoldTokens,
-    /// What makes a ticket verifiable.
-    pub signer: TicketSigner,
-    /// Where an order is.
-    pub locate_order: LocateOrder,
-    /// The key of operators and organisers.
-    pub operator_key: OperatorKey,
-    /// What can be set.
-    pub config: CommandConfig,
 }
 
 /// Finds the show of an order for routing; deciding is left to the show. Waits until what was just paid is visible.
@@ -84,32 +66,6 @@ pub struct Executed {
 }
 
 impl CommandService {
-    /// Starts the tasks of shows, as [`crate::load_shows`] gave them, and takes up what was left undone at the gateway. To be
-    /// called within a Tokio runtime.
-    pub fn start(ports: CommandPorts, shows: Shows) -> Arc<Self> {
-        let task_ports = TaskPorts {
-            log: ports.log.clone(),
-            clock: ports.clock.clone(),
-            metrics: TaskMetrics::register(),
-        };
-        let service = Arc::new(Self {
-            shows: ShowDirectory::start(shows, task_ports),
-            log: ports.log,
-            clock: ports.clock,
-            vault: ports.vault,
-            gateway: ports.gateway,
-            hold_tokens: ports.hold_tokens,
-            signer: ports.signer,
-            locate_order: ports.locate_order,
-            operator_key: ports.operator_key,
-            config: ports.config,
-        });
-        for (show_id, _) in service.shows.all() {
-            settlement::start(&service, show_id);
-        }
-        service
-    }
-
     /// The way to a show, or 404.
     pub fn show(&self, show_id: ShowId) -> Result<ShowHandle, Problem> {
         let unknown = || Problem::not_found("show_unknown", "There is no such show");
@@ -139,7 +95,7 @@ impl CommandService {
     pub async fn executed_before(&self, show: &ShowHandle, position: Position) -> Result<Executed, Problem> {
         let unavailable = || problems::UNAVAILABLE.detail("the event store cannot be read now");
         let info = show.inspect(|state| state.info().cloned()).await.flatten().ok_or_else(unavailable)?;
-        let log = self.log.clone();
+        let log = self.ports.log.clone();
         let read = tokio::task::spawn_blocking(move || read_event(&log, position)).await;
         match read {
             Ok(Ok(Some(event))) => Ok(Executed { info, events: vec![event], position, replayed: true }),

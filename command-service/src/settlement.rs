@@ -148,7 +148,7 @@ async fn close(service: &CommandService, show: &ShowHandle, charge: OpenCharge) 
 async fn capture(service: &CommandService, show: &ShowHandle, order_id: OrderId) -> Result<(), StillOpen> {
     let free = show.inspect(move |state| state.order(order_id).is_some_and(|(order, _)| order.total == 0));
     if free.await != Some(true) {
-        match service.gateway.capture(&order_id.to_string()).await? {
+        match service.ports.gateway.capture(&order_id.to_string()).await? {
             Capture::Captured
             | Capture::Refused { status: ChargeStatus::Captured | ChargeStatus::Refunded { .. } } => {}
             Capture::Refused { status } => {
@@ -160,7 +160,7 @@ async fn capture(service: &CommandService, show: &ShowHandle, order_id: OrderId)
 }
 
 async fn void(service: &CommandService, show: &ShowHandle, order_id: OrderId) -> Result<(), StillOpen> {
-    match service.gateway.void(&order_id.to_string()).await? {
+    match service.ports.gateway.void(&order_id.to_string()).await? {
         Void::Voided => record(show, ShowCommand::RecordVoid { order_id }).await,
         Void::Refused { status } => Err(StillOpen::Refused(format!("void of a {status:?} charge"))),
     }
@@ -175,7 +175,7 @@ async fn refund(
 ) -> Result<(), StillOpen> {
     if amount > 0 {
         let (refund_key, order_key) = (refund_id.to_string(), order_id.to_string());
-        match service.gateway.refund(&refund_key, &order_key, amount).await? {
+        match service.ports.gateway.refund(&refund_key, &order_key, amount).await? {
             Refund::Refunded => {}
             Refund::Refused { reason } => return Err(StillOpen::Refused(reason)),
         }
@@ -191,7 +191,7 @@ async fn record(show: &ShowHandle, command: ShowCommand) -> Result<(), StillOpen
 }
 
 async fn refund_cancelled(service: &CommandService, show: &ShowHandle) -> bool {
-    let now = service.clock.now();
+    let now = service.ports.clock.now();
     let refund_ids = (0..REFUNDS_PER_COMMAND).map(|_| RefundId::from_bytes(fresh_ulid(now))).collect();
     matches!(show.decide(ShowCommand::RefundCancelledShow { refund_ids }, None).await, Outcome::Done(_))
 }

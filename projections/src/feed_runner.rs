@@ -8,11 +8,8 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use ticketflow_event_store::{CodecError, EmbeddedLog, Feed, Position, ReadError};
 
-use crate::query::render_changes;
 use crate::read_models::ReadModels;
 
-/// How often changes are sent to those who follow a map: five times a second is live to the eye.
-const CHANGES_INTERVAL: Duration = Duration::from_millis(200);
 /// Weight of the newest sample in the shown rate.
 const RATE_WEIGHT: f64 = 0.3;
 
@@ -109,18 +106,6 @@ impl FeedRunner {
     pub fn follow(self: &Arc<Self>) -> Result<(), ReadError> {
         let feed = Feed::new(&self.log, self.models.position() + 1)?;
         tokio::spawn(self.clone().run(feed));
-        let models = Arc::downgrade(&self.models);
-        tokio::spawn(async move {
-            let mut tick = tokio::time::interval(CHANGES_INTERVAL);
-            tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-            loop {
-                tick.tick().await;
-                let Some(models) = models.upgrade() else { return };
-                for map in models.shows() {
-                    render_changes(&map);
-                }
-            }
-        });
         Ok(())
     }
 

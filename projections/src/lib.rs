@@ -5,6 +5,7 @@
 
 mod feed_runner;
 mod orders;
+mod plan_drawing;
 mod query;
 mod read_models;
 mod seat_map;

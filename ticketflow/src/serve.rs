@@ -15,7 +15,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use clap::Args;
 use ticketflow_command_service::{
-    Clock, CommandConfig, CommandPorts, CommandService, HoldTokens, LocateOrder, Secrets, Shows, load_shows,
+    Clock, CommandConfig, CommandPorts, HoldTokens, LocateOrder, Secrets, Shows, load_shows,
 };
 use ticketflow_event_store::{EmbeddedLog, FatalError};
 use ticketflow_http::{OperatorKey, Problem, Server, ServerOptions, Shell, ShellOptions, Shutdown};
@@ -105,7 +105,7 @@ async fn serve(arguments: ServeArguments, metrics: MetricsPage) -> Result<ExitCo
         operator_key,
         config: CommandConfig { payment_timeout: Duration::from_secs(arguments.payment_timeout_seconds) },
     };
-    let service = CommandService::start(ports, shows);
+    let service = ticketflow_command_service::start(ports, shows);
     let snapshots = SnapshotKeeper::start(log.clone());
 
     let shutdown = Shutdown::new();

@@ -76,7 +76,7 @@ pub(crate) async fn check_in(
     ApiPath(show_id): ApiPath<ShowId>,
     body: ApiJson<CheckInRequest>,
 ) -> Result<Response, Problem> {
-    let code = service.signer.read(&body.value.ticket);
+    let code = service.ports.signer.read(&body.value.ticket);
     let code = code.map_err(|error| FORGED.detail(error.to_string()))?;
     if code.show_id != show_id {
         return Err(WRONG_SHOW.member("show_id", code.show_id));

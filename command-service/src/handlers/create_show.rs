@@ -105,7 +105,7 @@ pub(crate) async fn create(
     let command = command(show_id, body.value)?;
     if service.shows.get(show_id).is_none() {
         // Refused before a task is started for it.
-        let now = service.clock.now();
+        let now = service.ports.clock.now();
         decide(&ShowState::default(), &command, &Context { now })
             .map_err(|rejection| problems::rejection(rejection, None))?;
     }

@@ -128,12 +128,12 @@ pub(crate) async fn hold(
 ) -> Result<Response, Problem> {
     let request = RequestKey::new("", &[b"hold", &show_id.to_bytes()], key.as_str(), &body.raw);
     let selection = body.value.selection()?;
-    let hold_id = HoldId::from_bytes(fresh_ulid(service.clock.now()));
+    let hold_id = HoldId::from_bytes(fresh_ulid(service.ports.clock.now()));
     let command = ShowCommand::HoldSeats(HoldSeats { hold_id, customer_id: None, selection });
     let done = service.execute(&service.show(show_id)?, command, Some(request)).await?;
     match done.events.first() {
         Some(ShowEvent::SeatsHeld(event)) => {
-            let body = hold_answer(&done.info, event, done.position, &service.hold_tokens);
+            let body = hold_answer(&done.info, event, done.position, &service.ports.hold_tokens);
             Ok(json_answer(StatusCode::CREATED, body, done.replayed))
         }
         _ => Err(problems::outcome(Outcome::KeyReused)),

@@ -53,7 +53,7 @@ impl FromRequestParts<Arc<CommandService>> for Organiser {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, service: &Arc<CommandService>) -> Result<Self, Problem> {
-        service.operator_key.check(&parts.headers).map(|()| Self)
+        service.ports.operator_key.check(&parts.headers).map(|()| Self)
     }
 }
 
@@ -87,6 +87,6 @@ impl IntoParams for HoldToken {
 impl HoldToken {
     /// 404 for a hold that is not the caller's, as for one that does not exist.
     fn check(&self, service: &CommandService, hold_id: ticketflow_domain::HoldId) -> Result<(), Problem> {
-        if service.hold_tokens.is_token(hold_id, &self.0) { Ok(()) } else { Err(HOLD_UNKNOWN) }
+        if service.ports.hold_tokens.is_token(hold_id, &self.0) { Ok(()) } else { Err(HOLD_UNKNOWN) }
     }
 }

@@ -136,7 +136,7 @@ async fn buy(
     purchase: Purchase,
 ) -> Result<Response, Problem> {
     let Purchase { hold_id, request, buyer, card } = purchase;
-    let order_id = OrderId::from_bytes(fresh_ulid(service.clock.now()));
+    let order_id = OrderId::from_bytes(fresh_ulid(service.ports.clock.now()));
     // The details are durable before the payment starts: an order that a restart completes has its buyer.
     let customer_id = buyer::record(&service, order_id, &buyer).await?;
     let command = ShowCommand::StartPayment(StartPayment { order_id, hold_id, customer_id });
@@ -186,7 +186,7 @@ async fn pay(
 ) -> Result<Response, Problem> {
     match payment_process::run(service, show, PaymentProcess::started(), attempt).await {
         PaymentOutcome::Paid { info, order, position } => {
-            let body = OrderAnswer::new(&info, &order, position, &service.signer);
+            let body = OrderAnswer::new(&info, &order, position, &service.ports.signer);
             Ok(answer(StatusCode::CREATED, body, false))
         }
         PaymentOutcome::Failed(reason) => Err(failed(reason)),
@@ -210,7 +210,7 @@ fn failed(reason: PaymentFailure) -> Problem {
 fn paid_answer(service: &CommandService, done: &Executed) -> Result<Response, Problem> {
     match done.events.first() {
         Some(ShowEvent::OrderPaid(order)) => {
-            let body = OrderAnswer::new(&done.info, order, done.position, &service.signer);
+            let body = OrderAnswer::new(&done.info, order, done.position, &service.ports.signer);
             Ok(answer(StatusCode::CREATED, body, true))
         }
         _ => Err(problems::outcome(Outcome::KeyReused)),

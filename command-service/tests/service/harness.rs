@@ -17,7 +17,8 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use ticketflow_command_service::{
-    Clock, CommandConfig, CommandPorts, CommandService, HoldTokens, LocateOrder, load_shows, store_shows,
+    Clock, CommandConfig, CommandPorts, CommandService, HoldTokens, LocateOrder, load_shows, start,
+    store_shows,
 };
 use ticketflow_event_store::{Disk, EmbeddedLog, LogOptions, RealDisk};
 use ticketflow_http::{OperatorKey, Shell, ShellOptions, Shutdown};
@@ -136,8 +137,7 @@ impl House {
             operator_key,
             config: CommandConfig { payment_timeout: self.payment_timeout },
         };
-        let service = CommandService::start(ports, load_shows(&log).expect("the shows fold"));
-        drop(guard);
+        let service = start(ports, load_shows(&log).expect("the shows fold"));
         let queries = ticketflow_projections::router(QueryPorts {
             models,
             runner,
@@ -147,6 +147,7 @@ impl House {
             shutdown: Shutdown::new(),
             now: || Clock::System.now(),
         });
+        drop(guard);
         let shell = Shell::new(ShellOptions { instance: "test".into(), max_in_flight: 8_192 });
         let router = shell.wrap(ticketflow_command_service::router(service.clone()).merge(queries));
         Running { router, service, log, runtime: Some(runtime) }
@@ -189,8 +190,8 @@ impl Running {
 
     /// The next start goes through snapshots.
     pub(crate) fn store_snapshots(&self) {
-        store_shows(&self.service.log).expect("the shows are stored");
-        store_models(&self.service.log).expect("the read models are stored");
+        store_shows(&self.service.ports.log).expect("the shows are stored");
+        store_models(&self.service.ports.log).expect("the read models are stored");
     }
 
     pub(crate) fn send(&self, ask: Ask) -> Answer {

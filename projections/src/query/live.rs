@@ -25,8 +25,11 @@ use utoipa::openapi::path::{Parameter, ParameterIn};
 
 use super::QueryPorts;
 use super::seats::{base64, status_name};
+use crate::read_models::ReadModels;
 use crate::seat_map::{Change, SeatMap};
 
+/// How often changes are sent to those who follow a map: five times a second is live to the eye.
+const CHANGES_INTERVAL: Duration = Duration::from_millis(200);
 /// Past this many changed seats a snapshot is shorter.
 const MOST_CHANGES: usize = 1_000;
 /// Proxies close connections that say nothing for long.
@@ -149,8 +152,24 @@ fn snapshot(map: &SeatMap) -> Change {
     Change { position, message: Bytes::from(message) }
 }
 
+/// Sends changes to those who follow a map, as long as there are maps. To be called within a Tokio runtime.
+pub(super) fn start(models: &Arc<ReadModels>) {
+    let models = Arc::downgrade(models);
+    tokio::spawn(async move {
+        let mut tick = tokio::time::interval(CHANGES_INTERVAL);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            let Some(models) = models.upgrade() else { return };
+            for map in models.shows() {
+                render_changes(&map);
+            }
+        }
+    });
+}
+
 /// Sends what changed since the last call to those who follow the map.
-pub(crate) fn render_changes(map: &SeatMap) {
+fn render_changes(map: &SeatMap) {
     if !map.changes.followed() {
         return;
     }

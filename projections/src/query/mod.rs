@@ -24,9 +24,6 @@ use crate::feed_runner::FeedRunner;
 use crate::read_models::ReadModels;
 use crate::seat_map::SeatMap;
 
-pub(crate) use live::render_changes;
-pub(crate) use plan::file as plan_file;
-
 /// How long a read waits for the position that it asks for.
 const POSITION_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -54,8 +51,9 @@ pub struct QueryPorts {
     pub now: fn() -> Timestamp,
 }
 
-/// All read endpoints.
+/// All read endpoints. To be called within a Tokio runtime.
 pub fn router(ports: QueryPorts) -> Router {
+    live::start(&ports.models);
     table().into_router().with_state(Arc::new(ports))
 }
 

@@ -15,6 +15,7 @@ use ticketflow_domain::plan::SeatIndex;
 use ticketflow_domain::show::{SalesStatus, SeatStatus, ShowCreated, ShowEvent, ShowInfo};
 use ticketflow_event_store::Position;
 
+use crate::plan_drawing::{DrawingHash, drawing_hash};
 pub(crate) use changes::{Change, Changes};
 pub(crate) use compact::CompactMap;
 
@@ -29,7 +30,7 @@ pub struct SeatMap {
     /// Who follows it live.
     pub changes: Changes,
     /// Names the drawing of its plan.
-    pub plan_hash: [u8; 32],
+    pub(crate) plan_hash: DrawingHash,
     /// The whole map as text, shared by those who ask within a moment.
     pub rendered: tokio::sync::Mutex<Option<RenderedMap>>,
 }
@@ -41,14 +42,6 @@ pub struct RenderedMap {
     pub at: Instant,
     /// Of the show's last event in it.
     pub position: Position,
-    /// As answered.
-    pub json: Bytes,
-}
-
-/// The drawing of a plan.
-pub(crate) struct PlanFile {
-    /// SHA-256 of the text.
-    pub hash: [u8; 32],
     /// As answered.
     pub json: Bytes,
 }
@@ -118,7 +111,7 @@ impl SeatMap {
             position,
         };
         Self {
-            plan_hash: crate::query::plan_file(&info.seating).hash,
+            plan_hash: drawing_hash(&info.seating),
             info,
             state: RwLock::new(state),
             changes: Changes::default(),

@@ -4,8 +4,10 @@
 //! Crockford base32, which sort by time of creation.
 
 use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::str::FromStr;
 
+use ticketflow_row_table::hash_of_random_id;
 use ulid::Ulid;
 
 /// A text that is not a ULID: 26 upper-case characters of Crockford base32.
@@ -103,9 +105,42 @@ ulid_id!(
     RefundId
 );
 
+/// Hashes ids for tables: their last half is random and minted here, so that it needs no hashing to speak of.
+pub type HashIds = BuildHasherDefault<IdHasher>;
+
+/// See [`HashIds`].
+#[derive(Debug, Default)]
+pub struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.try_into().map_or(0, hash_of_random_id);
+    }
+
+    /// The length of an id says nothing.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_minted_together_hash_apart() {
+        use std::hash::BuildHasher;
+        let hash = |low: u128| {
+            HashIds::default()
+                .hash_one(HoldId::from_bytes((0x0190_0000_0000_0000_u128 << 64 | low).to_be_bytes()))
+        };
+        let hashes: std::collections::HashSet<u64> = (0..10_000).map(hash).collect();
+        assert_eq!(hashes.len(), 10_000);
+        let buckets: std::collections::HashSet<u64> = hashes.iter().map(|hash| hash % 1_024).collect();
+        assert_eq!(buckets.len(), 1_024, "the low bits, which choose the place, differ too");
+    }
 
     #[test]
     fn text_round_trips_and_rejects_what_is_no_ulid() {

@@ -4,10 +4,12 @@
 //! (A-2 before A-10); [`Seating`] answers names, zones, rows and positions for an index and back. What a plan
 //! file may contain is checked once, in [`spec`].
 
+mod labels;
 mod layout;
 mod seating;
 pub mod spec;
 
+pub use labels::SeatLabels;
 pub use seating::{GENERAL_ROW, RowSpan, SeatNumber, SeatPlace, Seating, ZoneSpan};
 pub use spec::{InvalidPlan, PlanSpec};
 
@@ -218,7 +220,7 @@ pub enum RowSeats {
     /// Numbered 1 to this count.
     Count(u32),
     /// Labelled one by one; unique in the row.
-    Labels(Vec<String>),
+    Labels(SeatLabels),
 }
 
 impl RowSeats {

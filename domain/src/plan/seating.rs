@@ -272,7 +272,9 @@ impl Seating {
                 let row = &rows[(row_index - self.zones[span.zone as usize].first_row) as usize];
                 let number = match &row.seats {
                     RowSeats::Count(_) => SeatNumber::Counted(offset + 1),
-                    RowSeats::Labels(labels) => SeatNumber::Labelled(&labels[offset as usize]),
+                    RowSeats::Labels(labels) => {
+                        SeatNumber::Labelled(labels.get(offset as usize).unwrap_or_default())
+                    }
                 };
                 SeatPlace { zone: &zone.name, row: &row.label, number }
             }

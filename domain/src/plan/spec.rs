@@ -226,7 +226,7 @@ fn check_seats(zone: &str, row: &str, spec: SeatsSpec) -> Result<RowSeats, Inval
                 }
                 checked.push(label);
             }
-            Ok(RowSeats::Labels(checked))
+            Ok(RowSeats::Labels(checked.into_iter().collect()))
         }
     }
 }

@@ -11,7 +11,7 @@ use super::events::*;
 use super::orders::{Order, OrderTickets, Orders, Ticket, TicketStatus};
 pub use super::seats::ZoneCounts;
 use super::seats::{SeatStatus, Seats};
-use crate::ids::{CustomerId, HoldId, OrderId, RefundId, ShowId};
+use crate::ids::{CustomerId, HashIds, HoldId, OrderId, RefundId, ShowId};
 use crate::money::Currency;
 use crate::plan::{SeatIndex, Seating};
 use crate::time::Timestamp;
@@ -167,19 +167,19 @@ pub(super) struct Show {
     pub(super) info: Arc<ShowInfo>,
     pub(super) sales: SalesStatus,
     pub(super) seats: Seats,
-    pub(super) holds: HashMap<HoldId, Hold>,
+    pub(super) holds: HashMap<HoldId, Hold, HashIds>,
     /// When holds run out of which no payment is under way.
     pub(super) deadlines: Deadlines,
     /// When holds run out of which a payment is under way: its cap.
     pub(super) payment_caps: Deadlines,
-    pub(super) payments: HashMap<OrderId, PendingPayment>,
+    pub(super) payments: HashMap<OrderId, PendingPayment, HashIds>,
     pub(super) orders: Orders,
     /// Orders whose charge is not captured, with their number.
-    pub(super) to_capture: HashMap<OrderId, u32>,
-    pub(super) to_void: HashSet<OrderId>,
-    pub(super) to_refund: HashMap<RefundId, (OrderId, i64)>,
+    pub(super) to_capture: HashMap<OrderId, u32, HashIds>,
+    pub(super) to_void: HashSet<OrderId, HashIds>,
+    pub(super) to_refund: HashMap<RefundId, (OrderId, i64), HashIds>,
     /// Seats held or owned per customer; kept only where the show has a limit.
-    pub(super) seats_of_customer: HashMap<CustomerId, u32>,
+    pub(super) seats_of_customer: HashMap<CustomerId, u32, HashIds>,
 }
 
 impl ShowState {
@@ -295,14 +295,14 @@ impl ShowState {
 }
 
 /// Whether a hold of which no payment is under way runs out then.
-fn ends_hold(holds: &HashMap<HoldId, Hold>, (at, hold_id): &Deadline) -> bool {
+fn ends_hold(holds: &HashMap<HoldId, Hold, HashIds>, (at, hold_id): &Deadline) -> bool {
     holds.get(hold_id).is_some_and(|hold| hold.paying.is_none() && hold.expires_at == *at)
 }
 
 /// Whether a payment under way is given up then.
 fn caps_payment(
-    holds: &HashMap<HoldId, Hold>,
-    payments: &HashMap<OrderId, PendingPayment>,
+    holds: &HashMap<HoldId, Hold, HashIds>,
+    payments: &HashMap<OrderId, PendingPayment, HashIds>,
     (at, hold_id): &Deadline,
 ) -> bool {
     let order_id = holds.get(hold_id).and_then(|hold| hold.paying);
@@ -330,15 +330,15 @@ impl Show {
             info,
             sales: SalesStatus::Scheduled,
             seats,
-            holds: HashMap::new(),
+            holds: HashMap::default(),
             deadlines: Deadlines::default(),
             payment_caps: Deadlines::default(),
-            payments: HashMap::new(),
+            payments: HashMap::default(),
             orders: Orders::default(),
-            to_capture: HashMap::new(),
-            to_void: HashSet::new(),
-            to_refund: HashMap::new(),
-            seats_of_customer: HashMap::new(),
+            to_capture: HashMap::default(),
+            to_void: HashSet::default(),
+            to_refund: HashMap::default(),
+            seats_of_customer: HashMap::default(),
         }
     }
 

@@ -39,7 +39,7 @@ fn plan() -> Plan {
     };
     let rows = vec![
         row("A", RowSeats::Count(12), &[]),
-        row("Ñ", RowSeats::Labels(vec!["1".into(), "1b".into()]), &[(-5, 10), (60, 10)]),
+        row("Ñ", RowSeats::Labels(["1", "1b"].into_iter().collect()), &[(-5, 10), (60, 10)]),
     ];
     let area = GeneralAdmission { capacity: 900, outline: vec![Point { x: 0, y: 0 }, Point { x: 9, y: 9 }] };
     Plan {

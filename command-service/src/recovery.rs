@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 use rkyv::util::AlignedVec;
 use ticketflow_domain::ShowId;
 use ticketflow_event_store::{
-    Category, CodecError, EmbeddedLog, Head, Position, SnapshotError, StreamId, push_snapshot_part,
+    Category, CodecError, EmbeddedLog, Position, SnapshotError, StoredSnapshot, StreamId, push_snapshot_part,
     take_snapshot_part,
 };
 
@@ -89,16 +89,16 @@ fn shows_from(mut bytes: &[u8]) -> Result<Shows, CodecError> {
     Ok(shows)
 }
 
-/// Stores a snapshot of all shows at the head of the log, and says where that was. Blocks on the disk.
+/// Stores a snapshot of all shows at the head of the log. Blocks on the disk.
 ///
 /// # Errors
 /// [`StoreShowsError`].
-pub fn store_shows(log: &EmbeddedLog) -> Result<Head, StoreShowsError> {
+pub fn store_shows(log: &EmbeddedLog) -> Result<StoredSnapshot, StoreShowsError> {
     let head = log.head();
     let (mut shows, from) = snapshot(log);
+    let mut bytes = AlignedVec::new();
     if from < head.position {
         fold_up_to(log, &mut shows, from, head.position)?;
-        let mut bytes = AlignedVec::new();
         for (show_id, show) in shows {
             if let Some(show) = show.into_snapshot() {
                 push_snapshot_part(&mut bytes, &(show_id.to_bytes(), show))?;
@@ -106,7 +106,7 @@ pub fn store_shows(log: &EmbeddedLog) -> Result<Head, StoreShowsError> {
         }
         log.write_snapshot(SNAPSHOT_NAME, head, &bytes)?;
     }
-    Ok(head)
+    Ok(StoredSnapshot { position: head.position, bytes: bytes.len() as u64 })
 }
 
 /// One show, folded from its stream. Blocks on the disk.

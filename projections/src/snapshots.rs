@@ -5,7 +5,7 @@
 
 use rkyv::util::AlignedVec;
 use ticketflow_event_store::{
-    CodecError, EmbeddedLog, Head, SnapshotError, push_snapshot_part, take_snapshot_part,
+    CodecError, EmbeddedLog, SnapshotError, StoredSnapshot, push_snapshot_part, take_snapshot_part,
 };
 
 use crate::feed_runner::{FoldError, fold_up_to};
@@ -78,16 +78,16 @@ fn read(mut bytes: &[u8]) -> Result<ReadModels, CodecError> {
     Ok(models)
 }
 
-/// Stores a snapshot of the read models at the head of the log, and says where that was. Blocks on the disk.
+/// Stores a snapshot of the read models at the head of the log. Blocks on the disk.
 ///
 /// # Errors
 /// [`StoreModelsError`].
-pub fn store_models(log: &EmbeddedLog) -> Result<Head, StoreModelsError> {
+pub fn store_models(log: &EmbeddedLog) -> Result<StoredSnapshot, StoreModelsError> {
     let head = log.head();
     let models = restore_models(log);
+    let mut bytes = AlignedVec::new();
     if models.position() < head.position {
         fold_up_to(log, &models, head.position)?;
-        let mut bytes = AlignedVec::new();
         for map in models.shows() {
             push_snapshot_part(&mut bytes, &Part::SeatMap(map.to_stored()))?;
         }
@@ -102,5 +102,5 @@ pub fn store_models(log: &EmbeddedLog) -> Result<Head, StoreModelsError> {
         }
         log.write_snapshot(SNAPSHOT_NAME, head, &bytes)?;
     }
-    Ok(head)
+    Ok(StoredSnapshot { position: head.position, bytes: bytes.len() as u64 })
 }

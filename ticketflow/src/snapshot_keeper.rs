@@ -1,20 +1,24 @@
 //! Stores snapshots now and then, so that a restart folds only what came after.
 //!
-//! Works beside everything else, from the log alone. One at a time, so that two never write the same file and that the
-//! memory that one takes is free again before the next.
+//! Works beside everything else, from the log alone, on a thread that gives way to selling. One snapshot at a time, so that
+//! two never write the same file and that the memory that one takes is free again before the next.
 
 use std::error::Error;
 use std::sync::Arc;
 
 use ticketflow_command_service::store_shows;
-use ticketflow_event_store::{EmbeddedLog, Head};
+use ticketflow_event_store::{EmbeddedLog, Position, StoredSnapshot};
 use ticketflow_projections::store_models;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, oneshot};
 
-/// Events after which snapshots are stored: a restart that has to fold so many takes a fraction of a second longer.
+/// Events after which snapshots are stored at the earliest: to fold so many takes a restart a fraction of a second.
 const EVENTS_BETWEEN: u64 = 1_000_000;
+/// Large snapshots are stored more rarely: reading and writing this much takes as long as folding an event, or longer.
+const BYTES_PER_EVENT: u64 = 100;
+/// How far the thread gives way to others; 19 is the most.
+const NICENESS: i32 = 10;
 
-type Store = fn(&EmbeddedLog) -> Result<Head, Box<dyn Error + Send + Sync>>;
+type Store = fn(&EmbeddedLog) -> Result<StoredSnapshot, Box<dyn Error + Send + Sync>>;
 
 /// What has snapshots.
 const STORES: [(&str, Store); 2] =
@@ -37,27 +41,54 @@ impl SnapshotKeeper {
     async fn run(self: Arc<Self>) {
         let mut head = self.log.subscribe_head();
         let mut stored = head.borrow().position;
+        let mut events_between = EVENTS_BETWEEN;
         while head.changed().await.is_ok() {
-            let now = head.borrow_and_update().position;
-            if now - stored >= EVENTS_BETWEEN {
-                self.store_now().await;
+            let now: Position = head.borrow_and_update().position;
+            if now - stored >= events_between {
+                let bytes = self.store_now().await;
+                events_between = EVENTS_BETWEEN.max(bytes / BYTES_PER_EVENT);
                 stored = now;
             }
         }
     }
 
-    /// Stores snapshots now; failing costs time at the next start and nothing else.
-    pub(crate) async fn store_now(&self) {
+    /// Stores snapshots now and says how many bytes they have; failing costs time at the next start and nothing else.
+    pub(crate) async fn store_now(&self) -> u64 {
         let _alone = self.under_way.lock().await;
-        for (name, store) in STORES {
-            let log = self.log.clone();
-            match tokio::task::spawn_blocking(move || store(&log)).await {
-                Ok(Ok(head)) => tracing::info!(name, position = head.position, "stored a snapshot"),
-                Ok(Err(error)) => {
-                    tracing::warn!(name, error, "no snapshot was stored; the next start folds more events");
-                }
-                Err(error) => tracing::warn!(name, %error, "storing a snapshot ended early"),
+        let (done, wait) = oneshot::channel();
+        let log = self.log.clone();
+        let thread = std::thread::Builder::new().name("snapshots".to_owned()).spawn(move || {
+            give_way();
+            // A keeper that was dropped does not need to know.
+            let _ = done.send(store_all(&log));
+        });
+        match thread {
+            Ok(_) => wait.await.unwrap_or(0),
+            Err(error) => {
+                tracing::warn!(%error, "no thread for snapshots; the next start folds more events");
+                0
             }
         }
+    }
+}
+
+fn store_all(log: &EmbeddedLog) -> u64 {
+    let stored = STORES.map(|(name, store)| match store(log) {
+        Ok(stored) => {
+            tracing::info!(name, position = stored.position, bytes = stored.bytes, "stored a snapshot");
+            stored.bytes
+        }
+        Err(error) => {
+            tracing::warn!(name, error, "no snapshot was stored; the next start folds more events");
+            0
+        }
+    });
+    stored.iter().sum()
+}
+
+fn give_way() {
+    // On Linux this is of the calling thread. Without the right to it the snapshots take their share like all others.
+    if let Err(error) = rustix::process::nice(NICENESS) {
+        tracing::debug!(%error, "the thread of the snapshots keeps its priority");
     }
 }

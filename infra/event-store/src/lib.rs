@@ -58,7 +58,7 @@ pub use recovery::{CutTail, OpenError, OpenReport};
 pub use reserve::StorageState;
 pub use segment::{FORMAT_VERSION, SegmentFault};
 pub use simulation::{Fault, SimDisk};
-pub use snapshots::{SkippedSnapshot, Snapshot, SnapshotError, SnapshotFault};
+pub use snapshots::{SkippedSnapshot, Snapshot, SnapshotError, SnapshotFault, StoredSnapshot};
 pub use stream::{Category, Position, Revision, StreamId, StreamNameError};
 pub use stream_reader::StreamReader;
 pub use verify::{Progress, VerifyError, VerifyFault, VerifyReport, verify};

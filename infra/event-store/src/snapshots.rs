@@ -40,6 +40,15 @@ pub struct Snapshot {
     pub bytes: AlignedVec<16>,
 }
 
+/// A snapshot as stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoredSnapshot {
+    /// It holds what follows from the events up to here.
+    pub position: Position,
+    /// Its size.
+    pub bytes: u64,
+}
+
 /// Why a snapshot was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {

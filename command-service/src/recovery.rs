@@ -89,15 +89,15 @@ fn shows_from(mut bytes: &[u8]) -> Result<Shows, CodecError> {
     Ok(shows)
 }
 
-/// Stores a snapshot of all shows at the head of the log. Blocks on the disk.
+/// Stores a snapshot of all shows at the head of the log, unless there is one. Blocks on the disk.
 ///
 /// # Errors
 /// [`StoreShowsError`].
 pub fn store_shows(log: &EmbeddedLog) -> Result<StoredSnapshot, StoreShowsError> {
     let head = log.head();
-    let (mut shows, from) = snapshot(log);
     let mut bytes = AlignedVec::new();
-    if from < head.position {
+    if log.snapshot_position(SNAPSHOT_NAME)? < head.position {
+        let (mut shows, from) = snapshot(log);
         fold_up_to(log, &mut shows, from, head.position)?;
         for (show_id, show) in shows {
             if let Some(show) = show.into_snapshot() {

@@ -78,15 +78,15 @@ fn read(mut bytes: &[u8]) -> Result<ReadModels, CodecError> {
     Ok(models)
 }
 
-/// Stores a snapshot of the read models at the head of the log. Blocks on the disk.
+/// Stores a snapshot of the read models at the head of the log, unless there is one. Blocks on the disk.
 ///
 /// # Errors
 /// [`StoreModelsError`].
 pub fn store_models(log: &EmbeddedLog) -> Result<StoredSnapshot, StoreModelsError> {
     let head = log.head();
-    let models = restore_models(log);
     let mut bytes = AlignedVec::new();
-    if models.position() < head.position {
+    if log.snapshot_position(SNAPSHOT_NAME)? < head.position {
+        let models = restore_models(log);
         fold_up_to(log, &models, head.position)?;
         for map in models.shows() {
             push_snapshot_part(&mut bytes, &Part::SeatMap(map.to_stored()))?;

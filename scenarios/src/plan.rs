@@ -173,6 +173,16 @@ impl Operator {
         Ok(Show { id, plan })
     }
 
+    /// How many events the server has recorded; `None` where it does not say.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub fn events_recorded(&mut self) -> Result<Option<u64>> {
+        let headers = [("Authorization", self.authorization.as_str())];
+        let answer = self.client.send("GET", "/v1/ops/projections", &headers, None)?.json();
+        Ok(answer["data"].as_array().and_then(|projections| projections.first()?["head"].as_u64()))
+    }
+
     fn post(&mut self, path: &str, body: &Value) -> Result<Response> {
         self.made += 1;
         let key = format!("setup-{}-{}", self.run, self.made);

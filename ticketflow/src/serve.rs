@@ -162,7 +162,7 @@ async fn serve(arguments: ServeArguments, metrics: MetricsPage) -> Result<ExitCo
     if drained.cut_off > 0 {
         tracing::warn!(connections = drained.cut_off, "connections were cut off before they had finished");
     }
-    snapshots.store_now().await;
+    snapshots.store_at_stop().await;
     log.close()
         .context("the event log did not close cleanly; it is complete and the next start takes longer")?;
     Ok(ExitCode::SUCCESS)

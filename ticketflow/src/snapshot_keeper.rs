@@ -5,6 +5,7 @@
 
 use std::error::Error;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ticketflow_command_service::store_shows;
 use ticketflow_event_store::{EmbeddedLog, Position, StoredSnapshot};
@@ -15,6 +16,8 @@ use tokio::sync::{Mutex, oneshot};
 const EVENTS_BETWEEN: u64 = 1_000_000;
 /// Large snapshots are stored more rarely: reading and writing this much takes as long as folding an event, or longer.
 const BYTES_PER_EVENT: u64 = 100;
+/// A stop does not wait for a snapshot that spares the next start less than this many events.
+const EVENTS_WORTH_A_STOP: u64 = 50_000;
 /// How far the thread gives way to others; 19 is the most.
 const NICENESS: i32 = 10;
 
@@ -28,12 +31,14 @@ const STORES: [(&str, Store); 2] =
 pub(crate) struct SnapshotKeeper {
     log: EmbeddedLog,
     under_way: Mutex<()>,
+    /// Where the last snapshots are; 0 before the first.
+    stored: AtomicU64,
 }
 
 impl SnapshotKeeper {
     /// Stores snapshots whenever enough events have come, from now on. To be called within a Tokio runtime.
     pub(crate) fn start(log: EmbeddedLog) -> Arc<Self> {
-        let keeper = Arc::new(Self { log, under_way: Mutex::default() });
+        let keeper = Arc::new(Self { log, under_way: Mutex::default(), stored: AtomicU64::new(0) });
         tokio::spawn(keeper.clone().run());
         keeper
     }
@@ -45,16 +50,25 @@ impl SnapshotKeeper {
         while head.changed().await.is_ok() {
             let now: Position = head.borrow_and_update().position;
             if now - stored >= events_between {
-                let bytes = self.store_now().await;
+                let bytes = self.store().await;
                 events_between = EVENTS_BETWEEN.max(bytes / BYTES_PER_EVENT);
                 stored = now;
             }
         }
     }
 
+    /// Stores snapshots for the next start, where they are worth the wait.
+    pub(crate) async fn store_at_stop(&self) {
+        let stored = self.stored.load(Ordering::Relaxed);
+        if stored == 0 || self.log.head().position - stored >= EVENTS_WORTH_A_STOP {
+            self.store().await;
+        }
+    }
+
     /// Stores snapshots now and says how many bytes they have; failing costs time at the next start and nothing else.
-    pub(crate) async fn store_now(&self) -> u64 {
+    async fn store(&self) -> u64 {
         let _alone = self.under_way.lock().await;
+        self.stored.store(self.log.head().position, Ordering::Relaxed);
         let (done, wait) = oneshot::channel();
         let log = self.log.clone();
         let thread = std::thread::Builder::new().name("snapshots".to_owned()).spawn(move || {

@@ -284,6 +284,16 @@ impl EmbeddedLog {
         Ok(snapshots::latest(&*self.inner.shared.disk, name, self.head().position)?)
     }
 
+    /// How far the newest snapshot of a name says it is, without reading it; 0 without one.
+    ///
+    /// # Errors
+    /// [`SnapshotError`] when the folder cannot be read.
+    pub fn snapshot_position(&self, name: &str) -> Result<Position, SnapshotError> {
+        snapshots::check_name(name)?;
+        let files = snapshots::list(&*self.inner.shared.disk)?;
+        Ok(files.iter().filter(|file| file.name == name).map(|file| file.position).max().unwrap_or(0))
+    }
+
     /// Checks everything up to the durable head while the log goes on; see [`crate::verify`].
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use super::driver::{Pace, Run};
@@ -12,6 +12,11 @@ use crate::plan::{Operator, Plan, Show, read_operator_key};
 
 /// Price of the seats made for measuring, minor units.
 const PRICE: i64 = 25_000;
+
+/// So long without an event a server is quiet.
+const QUIET_FOR: Duration = Duration::from_secs(3);
+/// How often a server is asked whether it is quiet.
+const QUIET_LOOKS: u64 = 100;
 
 /// Whom to load, how hard and for how long. Each workload says which of the later fields it uses.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -95,6 +100,21 @@ impl LoadOptions {
         let plan = Plan::with_seats(seats, PRICE)?;
         let mut operator = self.operator()?;
         (0..shows).map(|_| operator.create_open_show(plan, None)).collect()
+    }
+
+    /// Waits until the server has recorded nothing for a while: charges of a sale are captured after it.
+    pub(crate) fn wait_until_quiet(&self) -> Result<()> {
+        let mut operator = self.operator()?;
+        let mut before = None;
+        for _ in 0..QUIET_LOOKS {
+            let now = operator.events_recorded()?;
+            if now == before {
+                return Ok(());
+            }
+            before = now;
+            std::thread::sleep(QUIET_FOR);
+        }
+        bail!("the server goes on recording events {} s after the sale", QUIET_FOR.as_secs() * QUIET_LOOKS)
     }
 
     pub(crate) fn run(&self, connections: usize) -> Result<Run> {

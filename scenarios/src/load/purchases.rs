@@ -199,6 +199,7 @@ pub fn fill(options: &LoadOptions) -> Result<FillReport> {
     let mut load = options.run(options.connections)?;
     (load.pace, load.warm_up, load.measure) = (Pace::Closed, Duration::ZERO, FILL_LIMIT);
     let sale = run(load, &mut workload)?;
+    options.wait_until_quiet()?;
     let all_sold = resident()?;
     let holds_after = holds(options)?;
     let per = |from: Option<f64>, to: Option<f64>, count: f64| Some((to? - from?) / count.max(1.0));

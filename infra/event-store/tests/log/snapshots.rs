@@ -16,9 +16,11 @@ fn append(log: &ticketflow_event_store::EmbeddedLog, numbers: std::ops::RangeInc
 fn the_newest_two_are_kept_and_the_newest_sound_one_is_read() {
     let disk = SimDisk::new(1);
     let (log, _) = open(&disk);
+    assert_eq!(log.snapshot_position("seats").unwrap(), 0);
     for round in 1..=4u8 {
         append(&log, u64::from(round)..=u64::from(round));
         log.write_snapshot("seats", log.head(), &[round; 300]).unwrap();
+        assert_eq!(log.snapshot_position("seats").unwrap(), u64::from(round));
     }
     let kept: Vec<_> = disk.paths().into_iter().filter(|path| path.contains("seats")).collect();
     assert_eq!(

@@ -100,7 +100,7 @@ struct Driver<'w, W> {
     scratch: Vec<u8>,
     started: Instant,
     timers: BinaryHeap<Reverse<(u64, usize)>>,
-    free: Vec<usize>,
+    free: VecDeque<usize>,
     backlog: VecDeque<u64>,
     arrivals: u64,
     backlog_peak: usize,
@@ -124,7 +124,7 @@ impl<'w, W: Workload> Driver<'w, W> {
             scratch: vec![0; SCRATCH],
             started: Instant::now(),
             timers: BinaryHeap::with_capacity(run.connections),
-            free: Vec::with_capacity(run.connections),
+            free: VecDeque::with_capacity(run.connections),
             backlog: VecDeque::new(),
             arrivals: 0,
             backlog_peak: 0,
@@ -147,7 +147,7 @@ impl<'w, W: Workload> Driver<'w, W> {
     fn drive(mut self) -> Result<RunReport> {
         let paced = self.paced_connections();
         for index in (0..self.connections.len()).rev() {
-            if index < paced { self.free.push(index) } else { self.issue(index, None)? }
+            if index < paced { self.free.push_back(index) } else { self.issue(index, None)? }
         }
         let warm_up = nanoseconds(self.run.warm_up);
         let end = warm_up + nanoseconds(self.run.measure);
@@ -268,7 +268,7 @@ impl<'w, W: Workload> Driver<'w, W> {
         while self.next_arrival() <= now {
             let intended = self.next_arrival();
             self.arrivals += 1;
-            if let Some(index) = self.free.pop() {
+            if let Some(index) = self.free.pop_front() {
                 self.issue(index, Some(intended))?;
             } else if self.backlog.len() < backlog_limit {
                 self.backlog.push_back(intended);
@@ -350,7 +350,7 @@ impl<'w, W: Workload> Driver<'w, W> {
                 Ok(())
             }
             None => {
-                self.free.push(index);
+                self.free.push_back(index);
                 Ok(())
             }
         }
@@ -393,11 +393,16 @@ impl<'w, W: Workload> Driver<'w, W> {
     fn reopen(&mut self, index: usize) -> Result<()> {
         let connection = &mut self.connections[index];
         let lost_request = std::mem::take(&mut connection.in_flight);
-        self.broken += 1;
-        if self.broken > MOST_BROKEN {
-            bail!("{} connections broke; the server at {} seems to be gone", self.broken, self.run.address);
-        }
+        // A server may close a connection that idles.
         if lost_request {
+            self.broken += 1;
+            if self.broken > MOST_BROKEN {
+                bail!(
+                    "{} connections broke; the server at {} seems to be gone",
+                    self.broken,
+                    self.run.address
+                );
+            }
             self.in_flight -= 1;
             self.lanes[connection.lane].broken();
         }

@@ -156,6 +156,40 @@ fn an_open_live_map_does_not_hold_up_the_end() {
 }
 
 #[test]
+fn selling_goes_on_beside_readers_that_never_read_their_map() {
+    let machine = Machine::new();
+    let server = machine.serve(&[]);
+    // 2.7 MB an answer: far more than the system buffers for a peer that does not read.
+    let show = server.show(20_000);
+    let ask = format!("GET /v1/shows/{}/seats HTTP/1.1\r\nHost: x\r\n\r\n", show.id);
+    let readers: Vec<TcpStream> = (0..16)
+        .map(|_| {
+            let mut reader = TcpStream::connect(server.address).unwrap();
+            reader.write_all(ask.as_bytes()).unwrap();
+            reader
+        })
+        .collect();
+    for reader in &readers {
+        // The first byte is there, so that the answer is on its way and stuck.
+        reader.set_read_timeout(Some(PATIENCE)).unwrap();
+        assert_eq!(reader.peek(&mut [0]).unwrap(), 1);
+    }
+    for seat in 0..20 {
+        server.sell(&show, seat);
+    }
+    // A map may be as old as a moment; it must get there.
+    let sold = || {
+        let map = map(&server, &show.id);
+        map.as_array().unwrap().iter().filter(|seat| seat["status"] == "sold").count()
+    };
+    let begun = Instant::now();
+    while sold() != 20 {
+        assert!(begun.elapsed() < PATIENCE, "{} of 20 seats are shown as sold", sold());
+    }
+    drop(readers);
+}
+
+#[test]
 fn settings_that_cannot_be_are_refused_with_the_reason() {
     let machine = Machine::new();
     for (arguments, reason) in [

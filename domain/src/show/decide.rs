@@ -69,7 +69,8 @@ pub fn decide(
         }
         ShowCommand::RecordCapture { order_id } => {
             let event = ShowEvent::PaymentCaptured(PaymentCaptured { order_id: *order_id, at: now });
-            Ok(show.to_capture.contains_key(order_id).then_some(event).into_iter().collect())
+            let open = show.orders.get(*order_id).is_some_and(|order| !order.captured);
+            Ok(open.then_some(event).into_iter().collect())
         }
         ShowCommand::RecordVoid { order_id } => {
             let event = ShowEvent::ChargeVoided(ChargeVoided { order_id: *order_id, at: now });

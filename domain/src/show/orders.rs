@@ -118,8 +118,15 @@ impl Orders {
     }
 
     /// The order of that number. Total: none for a number out of range.
-    pub(super) fn at_mut(&mut self, number: u32) -> Option<&mut Order> {
-        self.orders.get_mut(number)
+    pub(super) fn at(&self, number: u32) -> Option<&Order> {
+        self.orders.get(number)
+    }
+
+    /// Notes that an order's charge is captured, and gives the order's number.
+    pub(super) fn set_captured(&mut self, id: OrderId) -> Option<u32> {
+        let number = self.row(id)?;
+        self.orders.get_mut(number)?.captured = true;
+        Some(number)
     }
 
     fn add(&mut self, order: Order) {
@@ -185,14 +192,10 @@ impl Orders {
         self.orders.iter()
     }
 
-    /// Orders whose charge is not captured, with their numbers.
-    pub(super) fn not_captured(&self) -> impl Iterator<Item = (OrderId, u32)> {
-        // Single rows are numbered without gaps.
-        self.orders
-            .iter()
-            .zip(0..)
-            .filter(|(order, _)| !order.captured)
-            .map(|(order, number)| (order.id, number))
+    /// Numbers of the orders whose charge is not captured.
+    pub(super) fn not_captured(&self) -> impl Iterator<Item = u32> {
+        // Rows added one by one are numbered without gaps.
+        self.orders.iter().zip(0..).filter(|(order, _)| !order.captured).map(|(_, number)| number)
     }
 
     /// Orders, tickets and gates, in the order in which they came.

@@ -2,6 +2,7 @@
 //!
 //! `evolve` is total: an event that was once accepted folds for ever, so nothing here can fail or panic.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
@@ -174,8 +175,8 @@ pub(super) struct Show {
     pub(super) payment_caps: Deadlines,
     pub(super) payments: HashMap<OrderId, PendingPayment, HashIds>,
     pub(super) orders: Orders,
-    /// Orders whose charge is not captured, with their number.
-    pub(super) to_capture: HashMap<OrderId, u32, HashIds>,
+    /// Numbers of the orders whose charge is not captured.
+    pub(super) to_capture: BTreeSet<u32>,
     pub(super) to_void: HashSet<OrderId, HashIds>,
     pub(super) to_refund: HashMap<RefundId, (OrderId, i64), HashIds>,
     /// Seats held or owned per customer; kept only where the show has a limit.
@@ -273,7 +274,8 @@ impl ShowState {
     /// What is still to be done at the payment gateway.
     pub fn open_charges(&self) -> impl Iterator<Item = OpenCharge> + '_ {
         self.show.iter().flat_map(|show| {
-            let captures = show.to_capture.keys().map(|&order_id| OpenCharge::Capture { order_id });
+            let to_capture = show.to_capture.iter().filter_map(|&number| show.orders.at(number));
+            let captures = to_capture.map(|order| OpenCharge::Capture { order_id: order.id });
             let voids = show.to_void.iter().map(|&order_id| OpenCharge::Void { order_id });
             let refunds = show.to_refund.iter().map(|(&refund_id, &(order_id, amount))| OpenCharge::Refund {
                 refund_id,
@@ -335,7 +337,7 @@ impl Show {
             payment_caps: Deadlines::default(),
             payments: HashMap::default(),
             orders: Orders::default(),
-            to_capture: HashMap::default(),
+            to_capture: BTreeSet::new(),
             to_void: HashSet::default(),
             to_refund: HashMap::default(),
             seats_of_customer: HashMap::default(),
@@ -357,9 +359,8 @@ impl Show {
             ShowEvent::OrderPaid(event) => self.paid(event),
             ShowEvent::PaymentFailed(event) => self.payment_failed(event),
             ShowEvent::PaymentCaptured(event) => {
-                let number = self.to_capture.remove(&event.order_id);
-                if let Some(order) = number.and_then(|number| self.orders.at_mut(number)) {
-                    order.captured = true;
+                if let Some(number) = self.orders.set_captured(event.order_id) {
+                    self.to_capture.remove(&number);
                 }
             }
             ShowEvent::ChargeVoided(event) => {
@@ -452,7 +453,7 @@ impl Show {
         };
         let tickets =
             event.tickets.iter().zip(&event.seats).map(|(&id, seat)| (id, seat.seat, seat.revision));
-        self.to_capture.insert(event.order_id, self.orders.next_number());
+        self.to_capture.insert(self.orders.next_number());
         let first = self.orders.insert(order, tickets);
         for (&seat, ticket) in event.seats.iter().zip(first..) {
             self.seats.change(seat, SeatStatus::Sold, ticket);

@@ -89,15 +89,19 @@ impl World {
             charges: BTreeMap::new(),
         };
         let path = data.join("requests.log");
-        if let Ok(file) = File::open(&path) {
-            for line in BufReader::new(file).lines() {
-                match serde_json::from_str(&line?) {
-                    Ok(request) => drop(world.handle(&request)),
-                    Err(_) => break,
-                }
-            }
+        let log = File::options().read(true).create(true).append(true).open(&path)?;
+        let mut whole = 0;
+        let mut reader = BufReader::new(&log);
+        let mut line = Vec::new();
+        while reader.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
+            let Ok(request) = serde_json::from_slice(&line) else { break };
+            drop(world.handle(&request));
+            whole += line.len() as u64;
+            line.clear();
         }
-        world.log = Some(File::options().create(true).append(true).open(path)?);
+        // What follows would continue the torn line, and be lost with it.
+        log.set_len(whole)?;
+        world.log = Some(log);
         Ok(world)
     }
 

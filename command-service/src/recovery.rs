@@ -59,26 +59,7 @@ fn fold_up_to(log: &EmbeddedLog, shows: &mut Shows, from: Position, to: Position
 
 /// The shows of the newest usable snapshot and the position up to which it holds all events.
 fn snapshot(log: &EmbeddedLog) -> (Shows, Position) {
-    let stored = match log.latest_snapshot(SNAPSHOT_NAME) {
-        Ok((stored, skipped)) => {
-            for skipped in skipped {
-                tracing::warn!(path = skipped.path, fault = %skipped.fault, "a snapshot was skipped");
-            }
-            stored
-        }
-        Err(error) => {
-            tracing::warn!(%error, "the snapshots cannot be read; folding all events");
-            None
-        }
-    };
-    let Some(stored) = stored else { return (HashMap::new(), 0) };
-    match shows_from(&stored.bytes) {
-        Ok(shows) => (shows, stored.position),
-        Err(error) => {
-            tracing::warn!(%error, "the snapshot does not read back; folding all events");
-            (HashMap::new(), 0)
-        }
-    }
+    log.restore_snapshot(SNAPSHOT_NAME, shows_from).unwrap_or_default()
 }
 
 fn shows_from(mut bytes: &[u8]) -> Result<Shows, CodecError> {
@@ -94,19 +75,17 @@ fn shows_from(mut bytes: &[u8]) -> Result<Shows, CodecError> {
 /// # Errors
 /// [`StoreShowsError`].
 pub fn store_shows(log: &EmbeddedLog) -> Result<StoredSnapshot, StoreShowsError> {
-    let head = log.head();
-    let mut bytes = AlignedVec::new();
-    if log.snapshot_position(SNAPSHOT_NAME)? < head.position {
+    log.renew_snapshot(SNAPSHOT_NAME, |to| {
         let (mut shows, from) = snapshot(log);
-        fold_up_to(log, &mut shows, from, head.position)?;
+        fold_up_to(log, &mut shows, from, to)?;
+        let mut bytes = AlignedVec::new();
         for (show_id, show) in shows {
             if let Some(show) = show.into_snapshot() {
                 push_snapshot_part(&mut bytes, &(show_id.to_bytes(), show))?;
             }
         }
-        log.write_snapshot(SNAPSHOT_NAME, head, &bytes)?;
-    }
-    Ok(StoredSnapshot { position: head.position, bytes: bytes.len() as u64 })
+        Ok(bytes)
+    })
 }
 
 /// One show, folded from its stream. Blocks on the disk.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use ticketflow_event_store::{CodecError, EmbeddedLog, Feed, Position, ReadError};
+use utoipa::ToSchema;
 
 use crate::read_models::ReadModels;
 
@@ -24,25 +25,31 @@ pub enum ProjectionState {
 }
 
 /// How a projection is doing.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Projection)]
 pub struct ProjectionStatus {
     /// Its name.
     pub name: &'static str,
-    /// Whether it works.
+    /// `live`, or `stopped` at an event that does not read back.
+    #[schema(value_type = String)]
     pub state: ProjectionState,
     /// How far it is.
+    #[schema(value_type = u64)]
     pub position: Position,
     /// How far the log is.
+    #[schema(value_type = u64)]
     pub head: Position,
     /// The difference, in events.
     pub lag_events: u64,
-    /// Age of what it does not have yet, in seconds.
+    /// Age of what it does not have yet.
     pub lag_seconds: f64,
     /// Events folded per second, smoothed.
     pub rate: f64,
-    /// Of a rebuild, none under way.
+    /// How much of a rebuild is done; null while none is under way.
+    #[schema(required = true)]
     pub rebuild_ratio: Option<f64>,
     /// Why it stopped.
+    #[schema(required = true)]
     pub last_error: Option<String>,
 }
 

@@ -173,7 +173,7 @@ impl Orders {
         let row = self.rows.next_number();
         let ticket =
             |&(id, seat, generation, status): &_| TicketRow { id, seat, generation, order: row, status };
-        let first_ticket = self.tickets.push_run(order.tickets.iter().map(ticket));
+        let (first_ticket, count) = self.tickets.push_run(order.tickets.iter().map(ticket));
         let of_seat = &mut self.shows[show as usize].ticket_of_seat;
         for ((_, seat, ..), number) in order.tickets.iter().zip(first_ticket..) {
             if of_seat.len() <= seat.as_usize() {
@@ -189,7 +189,7 @@ impl Orders {
             position: order.position,
             show,
             first_ticket,
-            tickets: order.tickets.len() as u32,
+            tickets: count as u32,
         });
         self.by_id.insert(hash(order.id), row);
     }

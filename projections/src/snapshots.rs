@@ -44,26 +44,10 @@ pub enum StoreModelsError {
 /// The read models of the newest usable snapshot, empty without one. Blocks on the disk.
 #[must_use]
 pub fn restore_models(log: &EmbeddedLog) -> ReadModels {
-    let stored = match log.latest_snapshot(SNAPSHOT_NAME) {
-        Ok((stored, skipped)) => {
-            for skipped in skipped {
-                tracing::warn!(path = skipped.path, fault = %skipped.fault, "a snapshot was skipped");
-            }
-            stored
-        }
-        Err(error) => {
-            tracing::warn!(%error, "the snapshots cannot be read; folding all events");
-            None
-        }
-    };
-    let models = stored.map(|stored| {
-        let models = read(&stored.bytes)?;
-        models.reached(stored.position);
-        Ok(models)
-    });
-    models.unwrap_or_else(|| Ok(ReadModels::default())).unwrap_or_else(|error: CodecError| {
-        tracing::warn!(%error, "the snapshot of the read models does not read back; folding all events");
-        ReadModels::default()
+    let restored = log.restore_snapshot(SNAPSHOT_NAME, read);
+    restored.map_or_else(ReadModels::default, |(models, position)| {
+        models.reached(position);
+        models
     })
 }
 
@@ -83,11 +67,10 @@ fn read(mut bytes: &[u8]) -> Result<ReadModels, CodecError> {
 /// # Errors
 /// [`StoreModelsError`].
 pub fn store_models(log: &EmbeddedLog) -> Result<StoredSnapshot, StoreModelsError> {
-    let head = log.head();
-    let mut bytes = AlignedVec::new();
-    if log.snapshot_position(SNAPSHOT_NAME)? < head.position {
+    log.renew_snapshot(SNAPSHOT_NAME, |to| {
         let models = restore_models(log);
-        fold_up_to(log, &models, head.position)?;
+        fold_up_to(log, &models, to)?;
+        let mut bytes = AlignedVec::new();
         for map in models.shows() {
             push_snapshot_part(&mut bytes, &Part::SeatMap(map.to_stored()))?;
         }
@@ -96,11 +79,9 @@ pub fn store_models(log: &EmbeddedLog) -> Result<StoredSnapshot, StoreModelsErro
         loop {
             let part: Vec<StoredOrder> = stored.by_ref().take(ORDERS_PER_PART).collect();
             if part.is_empty() {
-                break;
+                return Ok(bytes);
             }
             push_snapshot_part(&mut bytes, &Part::Orders(part))?;
         }
-        log.write_snapshot(SNAPSHOT_NAME, head, &bytes)?;
-    }
-    Ok(StoredSnapshot { position: head.position, bytes: bytes.len() as u64 })
+    })
 }

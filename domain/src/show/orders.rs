@@ -98,8 +98,7 @@ impl Orders {
         tickets: impl ExactSizeIterator<Item = (TicketId, SeatIndex, u32)>,
     ) -> u32 {
         let row = self.orders.next_number();
-        order.ticket_count = tickets.len() as u16;
-        order.first_ticket = self.tickets.push_run(tickets.map(|(id, seat, generation)| Ticket {
+        let (first_ticket, count) = self.tickets.push_run(tickets.map(|(id, seat, generation)| Ticket {
             id,
             used_at: 0,
             order: row,
@@ -108,6 +107,7 @@ impl Orders {
             gate: 0,
             status: TicketStatus::Paid,
         }));
+        (order.first_ticket, order.ticket_count) = (first_ticket, count as u16);
         self.add(order);
         order.first_ticket
     }

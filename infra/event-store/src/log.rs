@@ -11,9 +11,11 @@ use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rkyv::util::AlignedVec;
 use tokio::sync::{oneshot, watch};
 
 use crate::append::{Append, AppendError, Appended, Urgency};
+use crate::codec::CodecError;
 use crate::disk::{Disk, DiskError, DiskLock, During};
 use crate::frame::OwnedBatch;
 use crate::index::{Head, Index};
@@ -23,7 +25,9 @@ use crate::reader::{LogReader, ReadError};
 use crate::recovery::{OpenError, OpenReport, recover};
 use crate::reserve::{self, Reserve, StorageState};
 use crate::segment::{LOG_DIR, Segment, SegmentHeader};
-use crate::snapshots::{self, INDEX_NAME, SNAPSHOT_DIR, SkippedSnapshot, Snapshot, SnapshotError};
+use crate::snapshots::{
+    self, INDEX_NAME, SNAPSHOT_DIR, SkippedSnapshot, Snapshot, SnapshotError, StoredSnapshot,
+};
 use crate::stream::{Category, Position, Revision, StreamId};
 use crate::stream_reader::StreamReader;
 use crate::verify::{Progress, VerifyError, VerifyReport};
@@ -282,6 +286,50 @@ impl EmbeddedLog {
     ) -> Result<(Option<Snapshot>, Vec<SkippedSnapshot>), SnapshotError> {
         snapshots::check_name(name)?;
         Ok(snapshots::latest(&*self.inner.shared.disk, name, self.head().position)?)
+    }
+
+    /// What the newest usable snapshot of a name reads back as, and up to which position it holds all events. `None` without
+    /// one: a snapshot only shortens a fold, so that whatever is wrong with it is said in the process log and passed over.
+    /// Blocks on the disk.
+    pub fn restore_snapshot<T>(
+        &self,
+        name: &str,
+        read: impl FnOnce(&[u8]) -> Result<T, CodecError>,
+    ) -> Option<(T, Position)> {
+        let (stored, skipped) = self
+            .latest_snapshot(name)
+            .inspect_err(
+                |error| tracing::warn!(name, %error, "the snapshots cannot be read; folding all events"),
+            )
+            .ok()?;
+        for skipped in skipped {
+            tracing::warn!(path = skipped.path, fault = %skipped.fault, "a snapshot was skipped");
+        }
+        let stored = stored?;
+        let restored = read(&stored.bytes).inspect_err(
+            |error| tracing::warn!(name, %error, "the snapshot does not read back; folding all events"),
+        );
+        Some((restored.ok()?, stored.position))
+    }
+
+    /// Stores what `make` gives for the head of the log as a snapshot, unless there is one of that position. Blocks on the
+    /// disk.
+    ///
+    /// # Errors
+    /// What `make` answers, or [`SnapshotError`]; older snapshots of the name then still stand.
+    pub fn renew_snapshot<E: From<SnapshotError>>(
+        &self,
+        name: &str,
+        make: impl FnOnce(Position) -> Result<AlignedVec<16>, E>,
+    ) -> Result<StoredSnapshot, E> {
+        let head = self.head();
+        let mut bytes = 0;
+        if self.snapshot_position(name)? < head.position {
+            let made = make(head.position)?;
+            self.write_snapshot(name, head, &made)?;
+            bytes = made.len() as u64;
+        }
+        Ok(StoredSnapshot { position: head.position, bytes })
     }
 
     /// How far the newest snapshot of a name says it is, without reading it; 0 without one.

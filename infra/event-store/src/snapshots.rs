@@ -45,7 +45,7 @@ pub struct Snapshot {
 pub struct StoredSnapshot {
     /// It holds what follows from the events up to here.
     pub position: Position,
-    /// Its size.
+    /// Its size; 0 if there was one of that position already.
     pub bytes: u64,
 }
 

@@ -43,22 +43,22 @@ impl<T> Rows<T> {
 
     /// Adds a row and gives its number.
     pub fn push(&mut self, row: T) -> u32 {
-        self.push_run(std::iter::once(row))
+        self.push_run(std::iter::once(row)).0
     }
 
-    /// Adds rows as neighbours, which [`Rows::run`] gives as one slice, and gives the number of the first. Of a run longer
-    /// than [`CHUNK_ROWS`] the rest is dropped: a caller with such runs has to bound them itself.
-    pub fn push_run(&mut self, rows: impl ExactSizeIterator<Item = T>) -> u32 {
-        debug_assert!(rows.len() <= CHUNK_ROWS, "a run fits a chunk");
+    /// Adds rows as neighbours, which [`Rows::run`] gives as one slice. Gives the number of the first and how many were
+    /// added: of a run longer than [`CHUNK_ROWS`] only the first so many.
+    pub fn push_run(&mut self, rows: impl ExactSizeIterator<Item = T>) -> (u32, usize) {
+        let count = rows.len().min(CHUNK_ROWS);
         let room = self.chunks.back().map_or(0, |chunk| CHUNK_ROWS - chunk.len());
-        if room < rows.len() || self.chunks.is_empty() {
+        if room < count || self.chunks.is_empty() {
             let capacity = if self.chunks.is_empty() { self.first_capacity } else { CHUNK_ROWS };
             self.chunks.push_back(Vec::with_capacity(capacity));
         }
         let number = self.next_number();
         let chunk = self.chunks.back_mut().expect("a chunk with room was just made sure of");
-        chunk.extend(rows.take(CHUNK_ROWS));
-        number
+        chunk.extend(rows.take(count));
+        (number, count)
     }
 
     /// The number that the next row gets if it is added by itself.
@@ -169,7 +169,12 @@ mod tests {
             let firsts: Vec<u32> = lengths
                 .iter()
                 .enumerate()
-                .map(|(at, &length)| rows.push_run((0..length).map(|_| at).collect::<Vec<_>>().into_iter()))
+                .map(|(at, &length)| {
+                    let (first, count) =
+                        rows.push_run((0..length).map(|_| at).collect::<Vec<_>>().into_iter());
+                    assert_eq!(count, length);
+                    first
+                })
                 .collect();
             (rows, firsts)
         };
@@ -184,6 +189,17 @@ mod tests {
         assert_eq!(rows.run(firsts[1], 2), [1, 7]);
         assert_eq!(rows.iter().count(), lengths.iter().sum::<usize>());
         assert_eq!(fill().1, firsts);
+    }
+
+    #[test]
+    fn of_a_run_longer_than_a_chunk_the_first_rows_are_kept() {
+        let mut rows = Rows::new();
+        rows.push(0);
+        let (first, count) =
+            rows.push_run((0..CHUNK_ROWS + 5).map(|row| row as u32).collect::<Vec<_>>().into_iter());
+        assert_eq!((first, count), (CHUNK_ROWS as u32, CHUNK_ROWS));
+        assert_eq!(rows.run(first, count).last(), Some(&(CHUNK_ROWS as u32 - 1)));
+        assert_eq!(rows.push(7), 2 * CHUNK_ROWS as u32);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use ticketflow_http::{ApiQuery, Problem};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{QueryPorts, unreadable};
-use crate::feed_runner::{ProjectionState, ProjectionStatus};
+use crate::feed_runner::ProjectionStatus;
 
 /// Events of one page unless asked otherwise, and at most.
 const PAGE: (usize, usize) = (100, 1_000);
@@ -84,55 +84,8 @@ struct EventContent {
     "rate": 310.5, "rebuild_ratio": null, "last_error": null
 }], "has_more": false}))]
 pub(crate) struct Projections {
-    data: Vec<ProjectionAnswer>,
+    data: Vec<ProjectionStatus>,
     has_more: bool,
-}
-
-/// How a projection is doing.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Projection)]
-struct ProjectionAnswer {
-    name: &'static str,
-    /// `live`, or `stopped` at an event that does not read back.
-    state: &'static str,
-    /// How far it is.
-    #[schema(value_type = u64)]
-    position: Position,
-    /// How far the log is.
-    #[schema(value_type = u64)]
-    head: Position,
-    lag_events: u64,
-    /// Age of what it does not have yet.
-    lag_seconds: f64,
-    /// Events folded per second, smoothed.
-    rate: f64,
-    /// How much of a rebuild is done; null while none is under way.
-    #[schema(required = true)]
-    rebuild_ratio: Option<f64>,
-    /// Why it stopped.
-    #[schema(required = true)]
-    last_error: Option<String>,
-}
-
-impl From<ProjectionStatus> for ProjectionAnswer {
-    fn from(status: ProjectionStatus) -> Self {
-        let ProjectionStatus {
-            name,
-            state,
-            position,
-            head,
-            lag_events,
-            lag_seconds,
-            rate,
-            rebuild_ratio,
-            last_error,
-        } = status;
-        let state = match state {
-            ProjectionState::Live => "live",
-            ProjectionState::Stopped => "stopped",
-        };
-        Self { name, state, position, head, lag_events, lag_seconds, rate, rebuild_ratio, last_error }
-    }
 }
 
 /// How the projections are doing
@@ -146,7 +99,7 @@ pub(crate) async fn projections(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     ports.operator_key.check(&headers)?;
-    Ok(Json(Projections { data: vec![ports.runner.status().into()], has_more: false }).into_response())
+    Ok(Json(Projections { data: vec![ports.runner.status()], has_more: false }).into_response())
 }
 
 /// The log, event by event

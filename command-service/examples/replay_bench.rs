@@ -30,7 +30,13 @@ fn pass(log: &EmbeddedLog, mut each: impl FnMut(&Batch<'_>)) -> (u64, f64) {
     (events, begun.elapsed().as_secs_f64())
 }
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn report(what: &str, log: &EmbeddedLog, mut run: impl FnMut(&EmbeddedLog) -> (u64, f64)) {
+    if std::env::args().nth(2).is_some_and(|only| !what.contains(&only)) {
+        return;
+    }
     let best = (0..PASSES).map(|_| run(log)).min_by(|a, b| a.1.total_cmp(&b.1)).expect("some passes");
     let (events, seconds) = best;
     println!(

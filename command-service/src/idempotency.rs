@@ -6,7 +6,7 @@
 use hashbrown::HashMap;
 use sha2::{Digest, Sha256};
 use ticketflow_domain::show::ShowEvent;
-use ticketflow_domain::{OrderId, Timestamp};
+use ticketflow_domain::{HashIds, OrderId, Timestamp};
 use ticketflow_event_store::Position;
 use ticketflow_row_table::{RowIndex, Rows};
 
@@ -78,9 +78,11 @@ pub struct IdempotencyTable {
     records: Rows<Record>,
     /// Number of the oldest record that is remembered.
     oldest: u32,
+    /// When the oldest record is too old; 0 where that is not known.
+    forget_from: u32,
     by_key: RowIndex,
     /// Payments under way: the key is remembered only once the order is paid.
-    paying: HashMap<OrderId, RequestKey>,
+    paying: HashMap<OrderId, RequestKey, HashIds>,
 }
 
 fn hash(key: &[u8; 16]) -> u64 {
@@ -159,6 +161,9 @@ impl IdempotencyTable {
 
     /// Drops what is too old, or too much.
     fn forget(&mut self, now_seconds: u32) {
+        if now_seconds < self.forget_from && self.len() < MAX_RECORDS {
+            return;
+        }
         let due = |record: &Record| record.at_seconds.saturating_add(MEMORY_SECONDS) <= now_seconds;
         while let Some(oldest) = self.records.get(self.oldest)
             && (self.len() >= MAX_RECORDS || due(oldest))
@@ -167,6 +172,10 @@ impl IdempotencyTable {
             self.oldest = self.oldest.wrapping_add(1);
             self.records.forget_before(self.oldest);
         }
+        self.forget_from = self
+            .records
+            .get(self.oldest)
+            .map_or(0, |oldest| oldest.at_seconds.saturating_add(MEMORY_SECONDS));
     }
 
     fn remembered(&self) -> impl Iterator<Item = &Record> {

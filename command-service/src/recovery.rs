@@ -15,7 +15,7 @@ use ticketflow_event_store::{
 use crate::show_fold::{FoldError, ShowFold, ShowFoldSnapshot};
 
 /// The name of the shows' snapshot in the log's folder. A changed stored shape takes the next number.
-const SNAPSHOT_NAME: &str = "shows-2";
+const SNAPSHOT_NAME: &str = "shows-3";
 
 /// All shows, folded.
 pub type Shows = HashMap<ShowId, ShowFold>;

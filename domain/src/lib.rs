@@ -13,7 +13,7 @@ pub mod rut;
 pub mod show;
 pub mod time;
 
-pub use ids::{CustomerId, HoldId, OrderId, RefundId, ShowId, TicketId};
+pub use ids::{CustomerId, HashIds, HoldId, OrderId, RefundId, ShowId, TicketId};
 pub use money::{Currency, Money};
 pub use plan::{Plan, SeatIndex};
 pub use rut::Rut;

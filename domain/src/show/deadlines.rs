@@ -1,105 +1,142 @@
-//! When live holds run out, the next one first.
+//! Which of some numbered things is due next: a list of their numbers in order of time.
 //!
-//! Nearly all holds of a show last equally long, so their deadlines come in order: a queue, not a tree. A hold that ends
-//! early leaves its deadline behind; those are dropped when they come to the front, or all at once when they are the greater
-//! part. Which deadlines still count is known to the holds alone, so the owner says it (`counts`).
+//! Nearly all deadlines of a show come in order, since all its holds last equally long, and a clock that was set back goes on
+//! from where it is. So the place of a new one is looked for from the one added last, and mostly found beside it. Adding
+//! and removing cost the same however many there are, and nothing is left behind. 16 bytes a number.
 
-use std::collections::VecDeque;
-
-use crate::ids::HoldId;
 use crate::time::Timestamp;
 
-/// When a hold runs out.
-pub(super) type Deadline = (Timestamp, HoldId);
+/// No number: no list of deadlines is that long.
+const NONE: u32 = u32::MAX;
 
-/// So few deadlines that no longer count are never worth a sweep.
-const SWEEP_FROM: usize = 64;
+#[derive(Debug, Clone, Copy)]
+struct Link {
+    at: Timestamp,
+    before: u32,
+    after: u32,
+}
 
-/// Deadlines in order. Invariant: the first one counts.
-#[derive(Debug, Clone, Default)]
+/// Numbers in order of time; of equal times the one added first. Invariant: a number is in the list at most once.
+#[derive(Debug, Clone)]
 pub(super) struct Deadlines {
-    queue: VecDeque<Deadline>,
-    /// How many in the queue no longer count.
-    dead: usize,
+    /// By number. Those that are not in the list keep what they were.
+    links: Vec<Link>,
+    first: u32,
+    /// The one added last, or a neighbour of it.
+    near: u32,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self { links: Vec::new(), first: NONE, near: NONE }
+    }
 }
 
 impl Deadlines {
-    /// Adds a deadline that counts from now on.
-    pub(super) fn add(&mut self, deadline: Deadline) {
-        if self.queue.back().is_none_or(|last| last.0 <= deadline.0) {
-            self.queue.push_back(deadline);
-        } else {
-            let at = self.queue.partition_point(|other| other.0 <= deadline.0);
-            self.queue.insert(at, deadline);
-        }
-    }
-
-    /// To be called after a deadline in the queue ceased to count.
-    pub(super) fn one_ended(&mut self, counts: impl Fn(&Deadline) -> bool) {
-        self.dead += 1;
-        while let Some(first) = self.queue.front()
-            && self.dead > 0
-            && !counts(first)
+    /// Adds a number, which must not be in the list.
+    pub(super) fn add(&mut self, number: u32, at: Timestamp) {
+        let mut before = self.near;
+        while let Some(link) = self.link(before)
+            && link.at > at
         {
-            self.queue.pop_front();
-            self.dead -= 1;
+            before = link.before;
         }
-        if self.dead >= SWEEP_FROM && self.dead * 2 > self.queue.len() {
-            self.queue.retain(counts);
-            self.dead = 0;
+        while let Some(link) = self.link(self.after(before))
+            && link.at <= at
+        {
+            before = self.after(before);
+        }
+        let link = Link { at, before, after: self.after(before) };
+        let index = number as usize;
+        if index >= self.links.len() {
+            self.links.resize(index + 1, link);
+        }
+        self.links[index] = link;
+        self.join(before, number);
+        self.join(number, link.after);
+        self.near = number;
+    }
+
+    /// Removes a number, which must be in the list.
+    pub(super) fn remove(&mut self, number: u32) {
+        let Some(&Link { before, after, .. }) = self.link(number) else { return };
+        self.join(before, after);
+        if self.near == number {
+            self.near = if before == NONE { after } else { before };
         }
     }
 
-    /// The first deadline that counts.
+    /// The first deadline.
     pub(super) fn first(&self) -> Option<Timestamp> {
-        self.queue.front().map(|(at, _)| *at)
+        self.link(self.first).map(|link| link.at)
     }
 
-    /// All deadlines in order; the owner leaves out those that no longer count.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Deadline> {
-        self.queue.iter()
+    /// The numbers that are due by that time, in order.
+    pub(super) fn due(&self, now: Timestamp) -> impl Iterator<Item = u32> {
+        let due = move |number: u32| self.link(number).filter(|link| link.at <= now).map(|_| number);
+        std::iter::successors(due(self.first), move |&number| due(self.after(number)))
     }
-}
 
-impl FromIterator<Deadline> for Deadlines {
-    fn from_iter<I: IntoIterator<Item = Deadline>>(deadlines: I) -> Self {
-        let mut deadlines: Vec<Deadline> = deadlines.into_iter().collect();
-        deadlines.sort_unstable();
-        Self { queue: deadlines.into(), dead: 0 }
+    fn link(&self, number: u32) -> Option<&Link> {
+        self.links.get(number as usize)
+    }
+
+    fn after(&self, before: u32) -> u32 {
+        self.link(before).map_or(self.first, |link| link.after)
+    }
+
+    /// Makes one the neighbour of the other; `NONE` stands for the end of the list.
+    fn join(&mut self, before: u32, after: u32) {
+        match self.links.get_mut(before as usize) {
+            Some(link) => link.after = after,
+            None => self.first = after,
+        }
+        if let Some(link) = self.links.get_mut(after as usize) {
+            link.before = before;
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, HashMap};
 
     use super::*;
 
-    #[test]
-    fn the_first_that_counts_is_always_in_front() {
-        let (mut deadlines, mut live) = (Deadlines::default(), BTreeSet::new());
-        let mut random = 12_345_u64;
+    /// Adds and removes at random, at the times that `clock` gives for a step and a random number.
+    fn compare_with_a_sorted_map(seed: u64, clock: impl Fn(u64, u64) -> i64) {
+        let (mut deadlines, mut sorted, mut of_number) =
+            (Deadlines::default(), BTreeMap::new(), HashMap::new());
+        let mut random = seed;
         for step in 0..20_000_u64 {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            if random >> 62 == 0 && !live.is_empty() {
-                let nth = (random >> 20) as usize % live.len();
-                let ended: Deadline = *live.iter().nth(nth).unwrap();
-                live.remove(&ended);
-                deadlines.one_ended(|deadline| live.contains(deadline));
-            } else if live.len() < 300 {
-                // Mostly in order, now and then the clock is set back.
-                let at = if step % 50 == 0 { step / 2 } else { step };
-                let deadline =
-                    (Timestamp::from_millis(at as i64), HoldId::from_bytes(u128::from(step).to_be_bytes()));
-                live.insert(deadline);
-                deadlines.add(deadline);
+            let number = (random >> 33) as u32 % 300;
+            if let Some(key) = of_number.remove(&number) {
+                deadlines.remove(number);
+                sorted.remove(&key);
+            } else {
+                let at = Timestamp::from_millis(clock(step, random >> 20));
+                deadlines.add(number, at);
+                sorted.insert((at, step), number);
+                of_number.insert(number, (at, step));
             }
-            assert_eq!(deadlines.first(), live.first().map(|(at, _)| *at));
-            assert!(deadlines.queue.len() <= live.len() * 2 + SWEEP_FROM);
+            assert_eq!(deadlines.first(), sorted.keys().next().map(|(at, _)| *at));
+            if step % 100 == 0 {
+                let half = sorted.keys().nth(sorted.len() / 2).map_or(Timestamp::from_millis(0), |key| key.0);
+                let due: Vec<u32> = deadlines.due(half).collect();
+                let expected = sorted.iter().take_while(|((at, _), _)| *at <= half);
+                assert_eq!(due, expected.map(|(_, number)| *number).collect::<Vec<_>>(), "step {step}");
+            }
         }
-        let left: Vec<Deadline> =
-            deadlines.iter().filter(|deadline| live.contains(*deadline)).copied().collect();
-        assert_eq!(left.len(), live.len());
-        assert!(left.is_sorted_by_key(|(at, _)| *at));
+        let all: Vec<u32> = deadlines.due(Timestamp::from_millis(i64::MAX)).collect();
+        assert_eq!(all, sorted.into_values().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn numbers_are_in_order_whatever_the_clock_does() {
+        compare_with_a_sorted_map(1, |step, _| step as i64 / 3);
+        compare_with_a_sorted_map(2, |step, _| if step < 10_000 { step as i64 } else { step as i64 - 9_000 });
+        compare_with_a_sorted_map(3, |_, random| random as i64 % 1_000);
+        compare_with_a_sorted_map(4, |step, _| -(step as i64));
     }
 }

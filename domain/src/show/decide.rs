@@ -4,11 +4,12 @@ use hashbrown::HashSet;
 
 use super::commands::{HoldSeats, ShowCommand, StartPayment};
 use super::events::*;
+use super::holds::Hold;
 use super::orders::{Ticket, TicketStatus};
 use super::rejection::Rejection;
 use super::seats::{SeatStatus, Seats};
 use super::selection::{choose, find_named};
-use super::state::{Hold, SalesStatus, Show, ShowState};
+use super::state::{SalesStatus, Show, ShowState};
 use super::{DEFAULT_HOLD_SECONDS, MAX_HOLD_SECONDS, MAX_SEATS_PER_BLOCK, PAYMENT_CAP_SECONDS};
 use crate::ids::{HoldId, OrderId, RefundId, TicketId};
 use crate::plan::SeatIndex;
@@ -210,7 +211,7 @@ fn hold_seats(
             }
         });
     }
-    if show.holds.contains_key(&command.hold_id) {
+    if show.holds.get(command.hold_id).is_some() {
         return Err(Rejection::IdTaken);
     }
     let seats = choose(&show.seats, &command.selection)?;
@@ -242,7 +243,7 @@ fn freed(show: &Show, hold: &Hold) -> SeatRevisions {
 }
 
 fn release_hold(show: &Show, hold_id: HoldId) -> Result<Vec<ShowEvent>, Rejection> {
-    match show.holds.get(&hold_id) {
+    match show.holds.get(hold_id) {
         None => Ok(Vec::new()),
         Some(hold) if hold.paying.is_some() => Err(Rejection::PaymentUnderWay),
         Some(hold) => Ok(vec![ShowEvent::HoldReleased(HoldReleased { hold_id, seats: freed(show, hold) })]),
@@ -250,9 +251,9 @@ fn release_hold(show: &Show, hold_id: HoldId) -> Result<Vec<ShowEvent>, Rejectio
 }
 
 fn expire_holds(show: &Show, now: Timestamp) -> Vec<ShowEvent> {
-    let due = show.due(now).take(MAX_EXPIRIES_PER_COMMAND);
-    due.flat_map(|(hold_id, hold)| match hold.paying {
-        None => vec![ShowEvent::HoldExpired(HoldExpired { hold_id, seats: freed(show, hold) })],
+    let due = show.holds.due(now).take(MAX_EXPIRIES_PER_COMMAND);
+    due.flat_map(|hold| match hold.paying {
+        None => vec![ShowEvent::HoldExpired(HoldExpired { hold_id: hold.id, seats: freed(show, hold) })],
         Some(order_id) => fail_payment(show, order_id, PaymentFailure::Abandoned, true),
     })
     .collect()
@@ -262,7 +263,7 @@ fn start_payment(show: &Show, command: &StartPayment, now: Timestamp) -> Result<
     if show.sales == SalesStatus::Cancelled {
         return Err(Rejection::ShowCancelled);
     }
-    let hold = show.holds.get(&command.hold_id).ok_or(Rejection::HoldEnded)?;
+    let hold = show.holds.get(command.hold_id).ok_or(Rejection::HoldEnded)?;
     if hold.paying.is_some() {
         return Err(Rejection::PaymentUnderWay);
     }
@@ -286,7 +287,7 @@ fn start_payment(show: &Show, command: &StartPayment, now: Timestamp) -> Result<
 
 /// Whether a charge of this key is being made, was made, or is to be voided: a second one would get its fate.
 fn is_order_known(show: &Show, order_id: OrderId) -> bool {
-    show.payments.contains_key(&order_id)
+    show.holds.payment(order_id).is_some()
         || show.orders.get(order_id).is_some()
         || show.to_void.contains(&order_id)
 }
@@ -304,8 +305,8 @@ fn confirm_payment(
     if show.sales == SalesStatus::Cancelled {
         return Err(Rejection::ShowCancelled);
     }
-    let payment = show.payments.get(&order_id).ok_or(Rejection::PaymentNotUnderWay)?;
-    let hold = show.holds.get(&payment.hold_id).ok_or(Rejection::PaymentNotUnderWay)?;
+    let payment = show.holds.payment(order_id).ok_or(Rejection::PaymentNotUnderWay)?;
+    let hold = show.holds.get(payment.hold_id).ok_or(Rejection::PaymentNotUnderWay)?;
     if tickets.len() != hold.seats.len() {
         return Err(Rejection::TicketCountMismatch);
     }
@@ -331,8 +332,8 @@ fn fail_payment(
     reason: PaymentFailure,
     charge_unknown: bool,
 ) -> Vec<ShowEvent> {
-    let Some(payment) = show.payments.get(&order_id) else { return Vec::new() };
-    let Some(hold) = show.holds.get(&payment.hold_id) else { return Vec::new() };
+    let Some(payment) = show.holds.payment(order_id) else { return Vec::new() };
+    let Some(hold) = show.holds.get(payment.hold_id) else { return Vec::new() };
     vec![ShowEvent::PaymentFailed(PaymentFailed {
         order_id,
         hold_id: payment.hold_id,

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use super::stored_list::StoredList;
 use crate::ids::{CustomerId, HoldId, OrderId, RefundId, ShowId, TicketId};
 use crate::money::Currency;
 use crate::plan::{Plan, SeatIndex};
@@ -99,6 +100,7 @@ pub struct ShowCancelled {
 )]
 pub struct SeatsBlocked {
     /// Now blocked.
+    #[rkyv(with = StoredList)]
     pub seats: SeatRevisions,
     /// For the organiser.
     pub reason: String,
@@ -110,6 +112,7 @@ pub struct SeatsBlocked {
 )]
 pub struct SeatsUnblocked {
     /// Now available.
+    #[rkyv(with = StoredList)]
     pub seats: SeatRevisions,
 }
 
@@ -123,6 +126,7 @@ pub struct SeatsHeld {
     /// Known only when the buyer is signed in.
     pub customer_id: Option<CustomerId>,
     /// Now held.
+    #[rkyv(with = StoredList)]
     pub seats: SeatRevisions,
     /// Price of all seats in minor units.
     pub total: i64,
@@ -138,6 +142,7 @@ pub struct HoldReleased {
     /// The hold, now ended.
     pub hold_id: HoldId,
     /// Now available.
+    #[rkyv(with = StoredList)]
     pub seats: SeatRevisions,
 }
 
@@ -149,6 +154,7 @@ pub struct HoldExpired {
     /// The hold, now ended.
     pub hold_id: HoldId,
     /// Now available.
+    #[rkyv(with = StoredList)]
     pub seats: SeatRevisions,
 }
 
@@ -183,8 +189,10 @@ pub struct OrderPaid {
     /// Who bought.
     pub customer_id: CustomerId,
     /// Now sold.
+    #[rkyv(with = StoredList)]
     pub seats: SeatRevisions,
     /// One per seat, in the seats' order.
+    #[rkyv(with = StoredList)]
     pub tickets: TicketIds,
     /// Minor units.
     pub total: i64,
@@ -229,6 +237,7 @@ pub struct PaymentFailed {
     /// The hold, now ended.
     pub hold_id: HoldId,
     /// Now available.
+    #[rkyv(with = StoredList)]
     pub seats: SeatRevisions,
     /// Why.
     pub reason: PaymentFailure,
@@ -268,8 +277,10 @@ pub struct TicketsRefunded {
     /// The order.
     pub order_id: OrderId,
     /// Now void.
+    #[rkyv(with = StoredList)]
     pub tickets: TicketIds,
     /// Their seats, now available.
+    #[rkyv(with = StoredList)]
     pub seats: SeatRevisions,
     /// Minor units.
     pub amount: i64,

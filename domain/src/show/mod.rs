@@ -9,21 +9,24 @@ mod commands;
 mod deadlines;
 mod decide;
 mod events;
+mod holds;
 mod orders;
 mod rejection;
 mod seats;
 mod selection;
 mod snapshot;
 mod state;
+mod stored_list;
 
 pub use commands::{HoldSeats, Selection, ShowCommand, StartPayment};
 pub use decide::{Context, decide};
 pub use events::*;
+pub use holds::{Hold, PendingPayment};
 pub use orders::{Order, OrderTickets, Ticket, TicketStatus};
 pub use rejection::Rejection;
 pub use seats::SeatStatus;
 pub use snapshot::ShowSnapshot;
-pub use state::{Hold, OpenCharge, PendingPayment, SalesStatus, ShowInfo, ShowState, ZoneCounts};
+pub use state::{OpenCharge, SalesStatus, ShowInfo, ShowState, ZoneCounts};
 
 /// Seats of one hold at most.
 pub const MAX_SEATS_PER_HOLD: usize = 10;

@@ -2,6 +2,8 @@
 //!
 //! 64 bytes an order, 40 a ticket, 9 to 20 for the index by order id. Tickets of an order are neighbours.
 
+use std::collections::VecDeque;
+
 use ticketflow_row_table::{RowIndex, Rows, hash_of_random_id};
 
 use crate::ids::{CustomerId, OrderId, TicketId};
@@ -84,7 +86,14 @@ pub(super) struct Orders {
     tickets: Rows<Ticket>,
     by_id: RowIndex,
     gates: Vec<String>,
+    /// Numbers of the orders whose charge is not captured, in order, and of some others.
+    to_capture: VecDeque<u32>,
+    /// How many others. Charges are captured nearly in order, so that most of them leave at the front.
+    captured: usize,
 }
+
+/// So few captured orders are never worth a sweep.
+const SWEEP_FROM: usize = 64;
 
 fn hash(id: OrderId) -> u64 {
     hash_of_random_id(&id.to_bytes())
@@ -112,26 +121,36 @@ impl Orders {
         order.first_ticket
     }
 
-    /// The number that the next order gets.
-    pub(super) fn next_number(&self) -> u32 {
-        self.orders.next_number()
+    /// Notes that an order's charge is captured.
+    pub(super) fn set_captured(&mut self, id: OrderId) {
+        let Some(order) = self.get_mut(id) else { return };
+        if std::mem::replace(&mut order.captured, true) {
+            return;
+        }
+        self.captured += 1;
+        let orders = &self.orders;
+        let is_captured = |number: u32| orders.get(number).is_none_or(|order| order.captured);
+        while self.to_capture.pop_front_if(|first| is_captured(*first)).is_some() {
+            self.captured -= 1;
+        }
+        if self.captured >= SWEEP_FROM && self.captured * 2 > self.to_capture.len() {
+            self.to_capture.retain(|number| !is_captured(*number));
+            self.captured = 0;
+        }
     }
 
-    /// The order of that number. Total: none for a number out of range.
-    pub(super) fn at(&self, number: u32) -> Option<&Order> {
-        self.orders.get(number)
-    }
-
-    /// Notes that an order's charge is captured, and gives the order's number.
-    pub(super) fn set_captured(&mut self, id: OrderId) -> Option<u32> {
-        let number = self.row(id)?;
-        self.orders.get_mut(number)?.captured = true;
-        Some(number)
+    /// The orders whose charge is not captured, in the order of payment.
+    pub(super) fn to_capture(&self) -> impl Iterator<Item = &Order> {
+        let orders = self.to_capture.iter().filter_map(|&number| self.orders.get(number));
+        orders.filter(|order| !order.captured)
     }
 
     fn add(&mut self, order: Order) {
         let row = self.orders.push(order);
         self.by_id.insert(hash(order.id), row);
+        if !order.captured {
+            self.to_capture.push_back(row);
+        }
     }
 
     fn row(&self, id: OrderId) -> Option<u32> {
@@ -190,12 +209,6 @@ impl Orders {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Order> {
         self.orders.iter()
-    }
-
-    /// Numbers of the orders whose charge is not captured.
-    pub(super) fn not_captured(&self) -> impl Iterator<Item = u32> {
-        // Rows added one by one are numbered without gaps.
-        self.orders.iter().zip(0..).filter(|(order, _)| !order.captured).map(|(_, number)| number)
     }
 
     /// Orders, tickets and gates, in the order in which they came.

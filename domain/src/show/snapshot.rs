@@ -3,10 +3,11 @@
 //! What can be derived (counts, indexes, deadlines) is derived again on load.
 
 use super::events::{SeatRevision, ShowCreated};
+use super::holds::{Hold, Holds, PendingPayment};
 use super::orders::{Order, Orders, Ticket};
 use super::seats::{SeatStatus, Seats};
-use super::state::{Hold, PendingPayment, SalesStatus, Show, ShowInfo, ShowState};
-use crate::ids::{CustomerId, HoldId, OrderId, RefundId};
+use super::state::{SalesStatus, Show, ShowInfo, ShowState};
+use crate::ids::{CustomerId, OrderId, RefundId};
 use crate::plan::SeatIndex;
 use std::sync::Arc;
 
@@ -17,8 +18,8 @@ pub struct ShowSnapshot {
     sales: SalesStatus,
     /// Per seat in plan order: revision, ticket index, status.
     seats: Vec<(u32, u32, SeatStatus)>,
-    holds: Vec<(HoldId, Hold)>,
-    payments: Vec<(OrderId, PendingPayment)>,
+    holds: Vec<Hold>,
+    payments: Vec<PendingPayment>,
     orders: Vec<Order>,
     tickets: Vec<Ticket>,
     gates: Vec<String>,
@@ -39,10 +40,7 @@ impl ShowState {
     pub fn into_snapshot(self) -> Option<ShowSnapshot> {
         let show = self.show?;
         let (orders, tickets, gates) = show.orders.into_parts();
-        let mut holds: Vec<_> = show.holds.into_iter().collect();
-        holds.sort_unstable_by_key(|(id, _)| *id);
-        let mut payments: Vec<_> = show.payments.into_iter().collect();
-        payments.sort_unstable_by_key(|(id, _)| *id);
+        let (holds, payments) = show.holds.into_parts();
         Some(ShowSnapshot {
             created: show.info.created(),
             sales: show.sales,
@@ -67,14 +65,8 @@ impl ShowState {
         }
         let mut show = Show::with_seats(seats, info);
         show.sales = snapshot.sales;
-        show.payments = snapshot.payments.into_iter().collect();
-        show.holds = snapshot.holds.into_iter().collect();
-        let unpaid = show.holds.iter().filter(|(_, hold)| hold.paying.is_none());
-        show.deadlines = unpaid.map(|(id, hold)| (hold.expires_at, *id)).collect();
-        show.payment_caps =
-            show.payments.values().map(|payment| (payment.give_up_at, payment.hold_id)).collect();
+        show.holds = Holds::from_parts(snapshot.holds, snapshot.payments);
         show.orders = Orders::from_parts(snapshot.orders, snapshot.tickets, snapshot.gates);
-        show.to_capture = show.orders.not_captured().collect();
         show.to_void = snapshot.to_void.into_iter().collect();
         show.to_refund =
             snapshot.to_refund.into_iter().map(|(id, order, amount)| (id, (order, amount))).collect();

@@ -2,13 +2,12 @@
 //!
 //! `evolve` is total: an event that was once accepted folds for ever, so nothing here can fail or panic.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 
-use super::deadlines::{Deadline, Deadlines};
 use super::events::*;
+use super::holds::{Hold, Holds, PendingPayment};
 use super::orders::{Order, OrderTickets, Orders, Ticket, TicketStatus};
 pub use super::seats::ZoneCounts;
 use super::seats::{SeatStatus, Seats};
@@ -102,36 +101,6 @@ pub enum SalesStatus {
     Cancelled,
 }
 
-/// Seats set aside for a buyer.
-#[derive(Debug, Clone, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
-pub struct Hold {
-    /// Whose, where known.
-    pub customer_id: Option<CustomerId>,
-    /// In the order asked for.
-    pub seats: smallvec::SmallVec<[SeatIndex; 4]>,
-    /// Price of all in minor units.
-    pub total: i64,
-    /// When it ends by itself, unless a payment is under way.
-    pub expires_at: Timestamp,
-    /// The payment under way.
-    pub paying: Option<OrderId>,
-}
-
-/// A payment under way: started and without an outcome.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
-pub struct PendingPayment {
-    /// What is being paid.
-    pub hold_id: HoldId,
-    /// Who buys.
-    pub customer_id: CustomerId,
-    /// Minor units.
-    pub amount: i64,
-    /// When it started.
-    pub started_at: Timestamp,
-    /// When the seats are released at the latest.
-    pub give_up_at: Timestamp,
-}
-
 /// Something still to be done at the payment gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OpenCharge {
@@ -168,15 +137,8 @@ pub(super) struct Show {
     pub(super) info: Arc<ShowInfo>,
     pub(super) sales: SalesStatus,
     pub(super) seats: Seats,
-    pub(super) holds: HashMap<HoldId, Hold, HashIds>,
-    /// When holds run out of which no payment is under way.
-    pub(super) deadlines: Deadlines,
-    /// When holds run out of which a payment is under way: its cap.
-    pub(super) payment_caps: Deadlines,
-    pub(super) payments: HashMap<OrderId, PendingPayment, HashIds>,
+    pub(super) holds: Holds,
     pub(super) orders: Orders,
-    /// Numbers of the orders whose charge is not captured.
-    pub(super) to_capture: BTreeSet<u32>,
     pub(super) to_void: HashSet<OrderId, HashIds>,
     pub(super) to_refund: HashMap<RefundId, (OrderId, i64), HashIds>,
     /// Seats held or owned per customer; kept only where the show has a limit.
@@ -228,28 +190,28 @@ impl ShowState {
 
     /// A live hold.
     pub fn hold(&self, hold_id: HoldId) -> Option<&Hold> {
-        self.show.as_ref()?.holds.get(&hold_id)
+        self.show.as_ref()?.holds.get(hold_id)
     }
 
     /// All live holds.
     pub fn holds(&self) -> impl Iterator<Item = (&HoldId, &Hold)> {
-        self.show.iter().flat_map(|show| show.holds.iter())
+        self.show.iter().flat_map(|show| show.holds.iter().map(|hold| (&hold.id, hold)))
     }
 
     /// When the next hold or payment runs out.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        let show = self.show.as_ref()?;
-        [show.deadlines.first(), show.payment_caps.first()].into_iter().flatten().min()
+        self.show.as_ref()?.holds.next_deadline()
     }
 
     /// A payment under way.
     pub fn payment(&self, order_id: OrderId) -> Option<&PendingPayment> {
-        self.show.as_ref()?.payments.get(&order_id)
+        self.show.as_ref()?.holds.payment(order_id)
     }
 
     /// All payments under way.
     pub fn payments(&self) -> impl Iterator<Item = (&OrderId, &PendingPayment)> {
-        self.show.iter().flat_map(|show| show.payments.iter())
+        let payments = self.show.iter().flat_map(|show| show.holds.payments());
+        payments.map(|payment| (&payment.order_id, payment))
     }
 
     /// A paid order with its tickets.
@@ -274,8 +236,7 @@ impl ShowState {
     /// What is still to be done at the payment gateway.
     pub fn open_charges(&self) -> impl Iterator<Item = OpenCharge> + '_ {
         self.show.iter().flat_map(|show| {
-            let to_capture = show.to_capture.iter().filter_map(|&number| show.orders.at(number));
-            let captures = to_capture.map(|order| OpenCharge::Capture { order_id: order.id });
+            let captures = show.orders.to_capture().map(|order| OpenCharge::Capture { order_id: order.id });
             let voids = show.to_void.iter().map(|&order_id| OpenCharge::Void { order_id });
             let refunds = show.to_refund.iter().map(|(&refund_id, &(order_id, amount))| OpenCharge::Refund {
                 refund_id,
@@ -296,32 +257,7 @@ impl ShowState {
     }
 }
 
-/// Whether a hold of which no payment is under way runs out then.
-fn ends_hold(holds: &HashMap<HoldId, Hold, HashIds>, (at, hold_id): &Deadline) -> bool {
-    holds.get(hold_id).is_some_and(|hold| hold.paying.is_none() && hold.expires_at == *at)
-}
-
-/// Whether a payment under way is given up then.
-fn caps_payment(
-    holds: &HashMap<HoldId, Hold, HashIds>,
-    payments: &HashMap<OrderId, PendingPayment, HashIds>,
-    (at, hold_id): &Deadline,
-) -> bool {
-    let order_id = holds.get(hold_id).and_then(|hold| hold.paying);
-    order_id.and_then(|order_id| payments.get(&order_id)).is_some_and(|payment| payment.give_up_at == *at)
-}
-
 impl Show {
-    /// Holds that run out by that time, those without a payment first, each group in order of time.
-    pub(super) fn due(&self, now: Timestamp) -> impl Iterator<Item = (HoldId, &Hold)> {
-        let by_now = move |deadline: &&Deadline| deadline.0 <= now;
-        let unpaid =
-            self.deadlines.iter().take_while(by_now).filter(|deadline| ends_hold(&self.holds, deadline));
-        let paying = self.payment_caps.iter().take_while(by_now);
-        let paying = paying.filter(|cap| caps_payment(&self.holds, &self.payments, cap));
-        unpaid.chain(paying).filter_map(|(_, hold_id)| Some((*hold_id, self.holds.get(hold_id)?)))
-    }
-
     fn new(event: &ShowCreated) -> Self {
         let info = Arc::new(ShowInfo::new(event));
         Self::with_seats(Seats::new(info.seating.clone()), info)
@@ -332,12 +268,8 @@ impl Show {
             info,
             sales: SalesStatus::Scheduled,
             seats,
-            holds: HashMap::default(),
-            deadlines: Deadlines::default(),
-            payment_caps: Deadlines::default(),
-            payments: HashMap::default(),
+            holds: Holds::default(),
             orders: Orders::default(),
-            to_capture: BTreeSet::new(),
             to_void: HashSet::default(),
             to_refund: HashMap::default(),
             seats_of_customer: HashMap::default(),
@@ -358,11 +290,7 @@ impl Show {
             ShowEvent::PaymentStarted(event) => self.payment_started(event),
             ShowEvent::OrderPaid(event) => self.paid(event),
             ShowEvent::PaymentFailed(event) => self.payment_failed(event),
-            ShowEvent::PaymentCaptured(event) => {
-                if let Some(number) = self.orders.set_captured(event.order_id) {
-                    self.to_capture.remove(&number);
-                }
-            }
+            ShowEvent::PaymentCaptured(event) => self.orders.set_captured(event.order_id),
             ShowEvent::ChargeVoided(event) => {
                 self.to_void.remove(&event.order_id);
             }
@@ -385,62 +313,46 @@ impl Show {
         if let Some(customer) = event.customer_id {
             self.count(customer, event.seats.len() as i64);
         }
-        self.deadlines.add((event.expires_at, event.hold_id));
-        let hold = Hold {
+        self.holds.insert(Hold {
+            id: event.hold_id,
             customer_id: event.customer_id,
             seats: event.seats.iter().map(|seat| seat.seat).collect(),
             total: event.total,
             expires_at: event.expires_at,
             paying: None,
-        };
-        self.holds.insert(event.hold_id, hold);
+        });
     }
 
     fn freed(&mut self, hold_id: HoldId, seats: &[SeatRevision]) {
         self.change_all(seats, SeatStatus::Available);
-        if let Some(hold) = self.end_hold(hold_id)
+        if let Some(hold) = self.holds.end(hold_id)
             && let Some(customer) = hold.customer_id
         {
             self.count(customer, -(seats.len() as i64));
         }
     }
 
-    fn end_hold(&mut self, hold_id: HoldId) -> Option<Hold> {
-        let hold = self.holds.remove(&hold_id)?;
-        match hold.paying {
-            Some(order_id) => {
-                self.payments.remove(&order_id);
-                self.payment_caps.one_ended(|cap| caps_payment(&self.holds, &self.payments, cap));
-            }
-            None => self.deadlines.one_ended(|deadline| ends_hold(&self.holds, deadline)),
-        }
-        Some(hold)
-    }
-
     fn payment_started(&mut self, event: &PaymentStarted) {
-        let Some(hold) = self.holds.get_mut(&event.hold_id) else { return };
-        let (seats, before) = (hold.seats.len() as i64, hold.customer_id.replace(event.customer_id));
-        hold.paying = Some(event.order_id);
+        let started = self.holds.start_payment(PendingPayment {
+            order_id: event.order_id,
+            hold_id: event.hold_id,
+            customer_id: event.customer_id,
+            amount: event.amount,
+            started_at: event.started_at,
+            give_up_at: event.give_up_at,
+        });
+        let Some((hold, before)) = started else { return };
+        let seats = hold.seats.len() as i64;
         if before != Some(event.customer_id) {
             if let Some(before) = before {
                 self.count(before, -seats);
             }
             self.count(event.customer_id, seats);
         }
-        let payment = PendingPayment {
-            hold_id: event.hold_id,
-            customer_id: event.customer_id,
-            amount: event.amount,
-            started_at: event.started_at,
-            give_up_at: event.give_up_at,
-        };
-        self.payments.insert(event.order_id, payment);
-        self.deadlines.one_ended(|deadline| ends_hold(&self.holds, deadline));
-        self.payment_caps.add((event.give_up_at, event.hold_id));
     }
 
     fn paid(&mut self, event: &OrderPaid) {
-        self.end_hold(event.hold_id);
+        self.holds.end(event.hold_id);
         let order = Order {
             id: event.order_id,
             customer_id: event.customer_id,
@@ -453,7 +365,6 @@ impl Show {
         };
         let tickets =
             event.tickets.iter().zip(&event.seats).map(|(&id, seat)| (id, seat.seat, seat.revision));
-        self.to_capture.insert(self.orders.next_number());
         let first = self.orders.insert(order, tickets);
         for (&seat, ticket) in event.seats.iter().zip(first..) {
             self.seats.change(seat, SeatStatus::Sold, ticket);

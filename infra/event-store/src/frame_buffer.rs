@@ -12,8 +12,9 @@ use crate::disk::read_exact_at;
 use crate::frame::{self, Batch, FrameFault, HEADER_BYTES};
 use crate::segment::Segment;
 
-/// One read of a sequential scan: large enough that system calls do not count, small enough for the processor's cache.
-pub(crate) const SCAN_BYTES: usize = 1 << 20;
+/// One read of a sequential scan: large enough that system calls do not count, small enough to leave room in the
+/// processor's cache for what is done with the frames.
+pub(crate) const SCAN_BYTES: usize = 128 << 10;
 /// One read of a single frame.
 pub(crate) const SINGLE_BYTES: usize = 4096;
 

@@ -5,13 +5,18 @@
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as TableEntry;
 
-/// Shards of an index: growing one of a million keys moves 16,000 entries, well under a millisecond.
+/// Shards of a large index: growing one of a million keys moves 16,000 entries, well under a millisecond.
 const SHARDS: usize = 64;
+
+/// An index of so many keys is split into its shards: as many as may move at once.
+const SPLIT_AT: usize = 16_384;
 
 /// Row numbers by the hash of their key.
 #[derive(Debug, Clone, Default)]
 pub struct RowIndex {
-    /// None before the first row.
+    /// The only table of a small index, so that it stays in the processor's cache; empty once it is split.
+    small: HashTable<Entry>,
+    /// None before an index is split.
     shards: Vec<HashTable<Entry>>,
 }
 
@@ -28,21 +33,29 @@ impl RowIndex {
         Self::default()
     }
 
+    fn table(&self, mixed_hash: u32) -> &HashTable<Entry> {
+        self.shards.get(shard(mixed_hash)).unwrap_or(&self.small)
+    }
+
+    fn table_mut(&mut self, mixed_hash: u32) -> &mut HashTable<Entry> {
+        self.shards.get_mut(shard(mixed_hash)).unwrap_or(&mut self.small)
+    }
+
     /// The row with that hash for which `is_it` holds.
     pub fn find(&self, hash: u64, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
-        let (shard, mixed_hash) = split(hash);
+        let mixed_hash = mix(hash);
         let is_it = |entry: &Entry| entry.mixed_hash == mixed_hash && is_it(entry.row);
-        self.shards.get(shard)?.find(spread(mixed_hash), is_it).map(|entry| entry.row)
+        self.table(mixed_hash).find(spread(mixed_hash), is_it).map(|entry| entry.row)
     }
 
     /// Adds a row unless one with its key is there; says which row the key has.
     pub fn find_or_insert(&mut self, hash: u64, row: u32, mut is_it: impl FnMut(u32) -> bool) -> u32 {
-        if self.shards.is_empty() {
-            self.shards.resize_with(SHARDS, HashTable::new);
+        if self.small.len() == SPLIT_AT {
+            self.split();
         }
-        let (shard, mixed_hash) = split(hash);
+        let mixed_hash = mix(hash);
         let is_it = |entry: &Entry| entry.mixed_hash == mixed_hash && is_it(entry.row);
-        match self.shards[shard].entry(spread(mixed_hash), is_it, |entry| spread(entry.mixed_hash)) {
+        match self.table_mut(mixed_hash).entry(spread(mixed_hash), is_it, |entry| spread(entry.mixed_hash)) {
             TableEntry::Occupied(entry) => entry.get().row,
             TableEntry::Vacant(vacant) => vacant.insert(Entry { mixed_hash, row }).get().row,
         }
@@ -53,19 +66,37 @@ impl RowIndex {
         self.find_or_insert(hash, row, |_| false);
     }
 
+    /// Takes out the row with that hash for which `is_it` holds.
+    pub fn take(&mut self, hash: u64, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
+        let mixed_hash = mix(hash);
+        let is_it = |entry: &Entry| entry.mixed_hash == mixed_hash && is_it(entry.row);
+        let entry = self.table_mut(mixed_hash).find_entry(spread(mixed_hash), is_it).ok()?;
+        Some(entry.remove().0.row)
+    }
+
     /// Takes a row out, if it is there.
     pub fn remove(&mut self, hash: u64, row: u32) {
-        let (shard, mixed_hash) = split(hash);
-        let Some(shard) = self.shards.get_mut(shard) else { return };
-        if let Ok(entry) = shard.find_entry(spread(mixed_hash), |entry| entry.row == row) {
-            entry.remove();
+        self.take(hash, |other| other == row);
+    }
+
+    #[cold]
+    fn split(&mut self) {
+        let whole = std::mem::take(&mut self.small);
+        self.shards.resize_with(SHARDS, || HashTable::with_capacity(SPLIT_AT / SHARDS));
+        for entry in whole {
+            let spread_entry = |entry: &Entry| spread(entry.mixed_hash);
+            self.shards[shard(entry.mixed_hash)].insert_unique(spread_entry(&entry), entry, spread_entry);
         }
     }
 }
 
-/// The shard of a hash, and the bits of it that tell the keys of a shard apart.
-fn split(hash: u64) -> (usize, u32) {
-    ((hash >> 58) as usize % SHARDS, (hash ^ hash >> 32) as u32)
+/// The bits of a hash that are kept.
+fn mix(hash: u64) -> u32 {
+    (hash ^ hash >> 32) as u32
+}
+
+fn shard(mixed_hash: u32) -> usize {
+    (mixed_hash >> 26) as usize % SHARDS
 }
 
 /// A table looks at the lowest and at the highest bits of 64.
@@ -93,8 +124,10 @@ mod tests {
         let mut index = RowIndex::new();
         assert_eq!(find(&index, 0), None);
         index.remove(hash(0), 0);
+        // Across the split.
         for row in 0..50_000 {
             index.insert(hash(row), row);
+            assert_eq!(find(&index, row / 2), Some(row / 2));
         }
         for row in 0..50_000 {
             assert_eq!(find(&index, row), Some(row));
@@ -105,6 +138,8 @@ mod tests {
         index.remove(hash(7), 7);
         index.remove(hash(7), 7);
         assert_eq!((find(&index, 7), find(&index, 8), find(&index, 50_000)), (None, Some(8), None));
+        let take = |index: &mut RowIndex, row: u32| index.take(hash(row), |other| key(other) == key(row));
+        assert_eq!((take(&mut index, 8), take(&mut index, 8), find(&index, 8)), (Some(8), None, None));
     }
 
     #[test]
@@ -112,7 +147,7 @@ mod tests {
         let mut shards = std::collections::HashSet::new();
         for low in 0..1_000_u128 {
             let id = (0x0190_0000_0000_0000_1234_5678_9ABC_0000 + low).to_be_bytes();
-            shards.insert(split(hash_of_random_id(&id)).0);
+            shards.insert(shard(mix(hash_of_random_id(&id))));
         }
         assert_eq!(shards.len(), SHARDS);
     }

@@ -6,6 +6,8 @@
 
 mod index;
 mod rows;
+mod slots;
 
 pub use index::{RowIndex, hash_of_random_id};
 pub use rows::{CHUNK_ROWS, Rows};
+pub use slots::Slots;

@@ -43,7 +43,12 @@ impl<T> Rows<T> {
 
     /// Adds a row and gives its number.
     pub fn push(&mut self, row: T) -> u32 {
-        self.push_run(std::iter::once(row)).0
+        let number = self.next_number();
+        match self.chunks.back_mut() {
+            Some(chunk) if chunk.len() < CHUNK_ROWS => chunk.push(row),
+            _ => self.begin_chunk().push(row),
+        }
+        number
     }
 
     /// Adds rows as neighbours, which [`Rows::run`] gives as one slice. Gives the number of the first and how many were
@@ -52,13 +57,18 @@ impl<T> Rows<T> {
         let count = rows.len().min(CHUNK_ROWS);
         let room = self.chunks.back().map_or(0, |chunk| CHUNK_ROWS - chunk.len());
         if room < count || self.chunks.is_empty() {
-            let capacity = if self.chunks.is_empty() { self.first_capacity } else { CHUNK_ROWS };
-            self.chunks.push_back(Vec::with_capacity(capacity));
+            self.begin_chunk();
         }
         let number = self.next_number();
         let chunk = self.chunks.back_mut().expect("a chunk with room was just made sure of");
         chunk.extend(rows.take(count));
         (number, count)
+    }
+
+    #[cold]
+    fn begin_chunk(&mut self) -> &mut Vec<T> {
+        let capacity = if self.chunks.is_empty() { self.first_capacity } else { CHUNK_ROWS };
+        self.chunks.push_back_mut(Vec::with_capacity(capacity))
     }
 
     /// The number that the next row gets if it is added by itself.

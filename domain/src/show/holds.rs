@@ -1,0 +1,174 @@
+//! The live holds of a show and the payments under way for them.
+//!
+//! 96 bytes a hold, 9 to 20 for the index by id, 16 for its deadline. Invariants: a hold is in one of the two lists of
+//! deadlines, by its own deadline or, once it is being paid, by the payment's; a payment under way has its hold.
+
+use ticketflow_row_table::{RowIndex, Slots, hash_of_random_id};
+
+use super::deadlines::Deadlines;
+use crate::ids::{CustomerId, HoldId, OrderId};
+use crate::plan::SeatIndex;
+use crate::time::Timestamp;
+
+/// Seats set aside for a buyer.
+#[derive(Debug, Clone, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct Hold {
+    /// Its id.
+    pub id: HoldId,
+    /// Whose, where known.
+    pub customer_id: Option<CustomerId>,
+    /// In the order asked for.
+    pub seats: smallvec::SmallVec<[SeatIndex; 4]>,
+    /// Price of all in minor units.
+    pub total: i64,
+    /// When it ends by itself, unless a payment is under way.
+    pub expires_at: Timestamp,
+    /// The payment under way.
+    pub paying: Option<OrderId>,
+}
+
+/// A payment under way: started and without an outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
+pub struct PendingPayment {
+    /// The order to be, and the charge's key at the gateway.
+    pub order_id: OrderId,
+    /// What is being paid.
+    pub hold_id: HoldId,
+    /// Who buys.
+    pub customer_id: CustomerId,
+    /// Minor units.
+    pub amount: i64,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When the seats are released at the latest.
+    pub give_up_at: Timestamp,
+}
+
+/// All live holds of a show.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Holds {
+    holds: Slots<Hold>,
+    by_id: RowIndex,
+    /// Of holds that are not being paid.
+    deadlines: Deadlines,
+    payments: Slots<PendingPayment>,
+    by_order: RowIndex,
+    /// Of payments.
+    caps: Deadlines,
+}
+
+impl Holds {
+    fn number(&self, id: HoldId) -> Option<u32> {
+        self.by_id.find(hash_of_random_id(&id.to_bytes()), |number| {
+            self.holds.get(number).is_some_and(|hold| hold.id == id)
+        })
+    }
+
+    fn payment_number(&self, order_id: OrderId) -> Option<u32> {
+        self.by_order.find(hash_of_random_id(&order_id.to_bytes()), |number| {
+            self.payments.get(number).is_some_and(|payment| payment.order_id == order_id)
+        })
+    }
+
+    pub(super) fn get(&self, id: HoldId) -> Option<&Hold> {
+        self.holds.get(self.number(id)?)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Hold> {
+        self.holds.iter()
+    }
+
+    pub(super) fn payment(&self, order_id: OrderId) -> Option<&PendingPayment> {
+        self.payments.get(self.payment_number(order_id)?)
+    }
+
+    pub(super) fn payments(&self) -> impl Iterator<Item = &PendingPayment> {
+        self.payments.iter()
+    }
+
+    /// When the next hold or payment runs out.
+    pub(super) fn next_deadline(&self) -> Option<Timestamp> {
+        [self.deadlines.first(), self.caps.first()].into_iter().flatten().min()
+    }
+
+    /// Holds that run out by that time, those without a payment first, each group in order of time.
+    pub(super) fn due(&self, now: Timestamp) -> impl Iterator<Item = &Hold> {
+        let unpaid = self.deadlines.due(now).filter_map(|number| self.holds.get(number));
+        let paying = self.caps.due(now).filter_map(|number| self.get(self.payments.get(number)?.hold_id));
+        unpaid.chain(paying)
+    }
+
+    /// Adds a hold without a payment. Total: one with the id of a live hold is passed over.
+    pub(super) fn insert(&mut self, hold: Hold) {
+        let (number, expires_at) = (self.holds.next_number(), hold.expires_at);
+        let holds = &self.holds;
+        let is_it = |other: u32| holds.get(other).is_some_and(|other| other.id == hold.id);
+        if self.by_id.find_or_insert(hash_of_random_id(&hold.id.to_bytes()), number, is_it) == number {
+            self.holds.insert(hold);
+            self.deadlines.add(number, expires_at);
+        }
+    }
+
+    /// Notes that a hold is being paid, and gives the hold with the customer it had before. Total: a payment for a hold
+    /// that is not there or is being paid, or under the id of another payment, is passed over.
+    pub(super) fn start_payment(&mut self, payment: PendingPayment) -> Option<(&Hold, Option<CustomerId>)> {
+        let number = self.number(payment.hold_id)?;
+        let hold = self.holds.get_mut(number).filter(|hold| hold.paying.is_none())?;
+        let (payment_number, payments) = (self.payments.next_number(), &self.payments);
+        let hash = hash_of_random_id(&payment.order_id.to_bytes());
+        let is_it = |other: u32| payments.get(other).is_some_and(|other| other.order_id == payment.order_id);
+        if self.by_order.find_or_insert(hash, payment_number, is_it) != payment_number {
+            return None;
+        }
+        self.payments.insert(payment);
+        self.deadlines.remove(number);
+        self.caps.add(payment_number, payment.give_up_at);
+        hold.paying = Some(payment.order_id);
+        let before = hold.customer_id.replace(payment.customer_id);
+        Some((hold, before))
+    }
+
+    /// Ends a hold and the payment of it.
+    pub(super) fn end(&mut self, id: HoldId) -> Option<Hold> {
+        let holds = &self.holds;
+        let is_it = |number: u32| holds.get(number).is_some_and(|hold| hold.id == id);
+        let number = self.by_id.take(hash_of_random_id(&id.to_bytes()), is_it)?;
+        let hold = self.holds.remove(number)?;
+        match hold.paying {
+            None => self.deadlines.remove(number),
+            Some(order_id) => self.end_payment(order_id),
+        }
+        Some(hold)
+    }
+
+    fn end_payment(&mut self, order_id: OrderId) {
+        let payments = &self.payments;
+        let is_it = |number: u32| payments.get(number).is_some_and(|payment| payment.order_id == order_id);
+        let Some(number) = self.by_order.take(hash_of_random_id(&order_id.to_bytes()), is_it) else { return };
+        self.payments.remove(number);
+        self.caps.remove(number);
+    }
+
+    /// Holds and payments by id, so that equal states have equal parts.
+    pub(super) fn into_parts(self) -> (Vec<Hold>, Vec<PendingPayment>) {
+        let mut holds: Vec<Hold> = self.holds.into_iter().collect();
+        holds.sort_unstable_by_key(|hold| hold.id);
+        let mut payments: Vec<PendingPayment> = self.payments.into_iter().collect();
+        payments.sort_unstable_by_key(|payment| payment.order_id);
+        (holds, payments)
+    }
+
+    /// From what [`Holds::into_parts`] gave.
+    pub(super) fn from_parts(mut holds: Vec<Hold>, mut payments: Vec<PendingPayment>) -> Self {
+        let mut restored = Self::default();
+        holds.sort_by_key(|hold| hold.expires_at);
+        for hold in holds {
+            restored.insert(Hold { paying: None, ..hold });
+        }
+        payments.sort_by_key(|payment| payment.give_up_at);
+        for payment in payments {
+            restored.start_payment(payment);
+        }
+        restored
+    }
+}

@@ -13,7 +13,7 @@ mod snapshots;
 
 pub use feed_runner::{FeedRunner, FoldError, ProjectionState, ProjectionStatus};
 pub use orders::{OrderView, TicketView};
-pub use query::{QueryPorts, openapi, router};
+pub use query::{QueryPorts, WholeMapPace, openapi, router};
 pub use read_models::ReadModels;
 pub use seat_map::{SeatMap, SeatMapView};
 pub use snapshots::{StoreModelsError, restore_models, store_models};

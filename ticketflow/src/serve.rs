@@ -22,7 +22,7 @@ use ticketflow_http::{OperatorKey, Problem, Server, ServerOptions, Shell, ShellO
 use ticketflow_key_vault::KeyVault;
 use ticketflow_payment::{HttpGateway, PaymentGateway, SimulatedGateway, simulator_router};
 use ticketflow_portal::{ApiClient, PortalConfig};
-use ticketflow_projections::{FeedRunner, QueryPorts, ReadModels, restore_models};
+use ticketflow_projections::{FeedRunner, QueryPorts, ReadModels, WholeMapPace, restore_models};
 use ticketflow_telemetry::MetricsPage;
 use ticketflow_ticket_code::TicketSigner;
 
@@ -119,6 +119,7 @@ async fn serve(arguments: ServeArguments, metrics: MetricsPage) -> Result<ExitCo
         operator_key,
         shutdown: shutdown.clone(),
         now: || Clock::System.now(),
+        whole_map_pace: WholeMapPace::default(),
     });
     let shell = Shell::new(ShellOptions {
         instance: arguments.instance.clone(),

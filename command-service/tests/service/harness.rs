@@ -24,7 +24,9 @@ use ticketflow_event_store::{Disk, EmbeddedLog, LogOptions, RealDisk};
 use ticketflow_http::{OperatorKey, Shell, ShellOptions, Shutdown};
 use ticketflow_key_vault::KeyVault;
 use ticketflow_payment::{ChargeStatus, SimulatedGateway};
-use ticketflow_projections::{FeedRunner, QueryPorts, ReadModels, restore_models, store_models};
+use ticketflow_projections::{
+    FeedRunner, QueryPorts, ReadModels, WholeMapPace, restore_models, store_models,
+};
 use ticketflow_scenarios::contract::{Contract, Exchange};
 use ticketflow_ticket_code::TicketSigner;
 use tokio::runtime::Runtime;
@@ -146,6 +148,7 @@ impl House {
             operator_key,
             shutdown: Shutdown::new(),
             now: || Clock::System.now(),
+            whole_map_pace: WholeMapPace::default(),
         });
         drop(guard);
         let shell = Shell::new(ShellOptions { instance: "test".into(), max_in_flight: 8_192 });

@@ -146,7 +146,8 @@ pub(crate) fn write(disk: &dyn Disk, name: &str, at: Head, bytes: &[u8]) -> Resu
     let unfinished = format!("{SNAPSHOT_DIR}/{name}{UNFINISHED_SUFFIX}");
     let written = (|| {
         let target = disk.create(&unfinished).during("create", &unfinished)?;
-        write_all_at(&*target, &header(name, at, bytes), 0).during("write", &unfinished)?;
+        write_all_at(&*target, &header(name, at, bytes.len(), &Sha256::digest(bytes).into()), 0)
+            .during("write", &unfinished)?;
         write_all_at(&*target, bytes, HEADER_BYTES as u64).during("write", &unfinished)?;
         // The content must be durable before the name is: a name promises a whole snapshot.
         target.sync_all().during("sync", &unfinished)?;
@@ -210,22 +211,23 @@ pub(crate) fn read(disk: &dyn Disk, file: &SnapshotFile) -> Result<Snapshot, Sna
     bytes.resize(content_length, 0);
     read_exact_at(&*source, &mut bytes, HEADER_BYTES as u64).map_err(unreadable)?;
     let at = Head { position: number(16), chain_hash: found[64..96].try_into().expect("a slice of 32") };
-    if found[32..64] != Sha256::digest(&bytes)[..] {
+    let digest = Sha256::digest(&bytes).into();
+    if found[32..64] != digest {
         return Err(SnapshotFault::Content);
     }
-    if header(&file.name, at, &bytes) != found || at.position != file.position {
+    if header(&file.name, at, content_length, &digest) != found || at.position != file.position {
         return Err(SnapshotFault::Misnamed);
     }
     Ok(Snapshot { position: at.position, chain_hash: at.chain_hash, bytes })
 }
 
-fn header(name: &str, at: Head, bytes: &[u8]) -> [u8; HEADER_BYTES] {
+fn header(name: &str, at: Head, length: usize, digest: &[u8; 32]) -> [u8; HEADER_BYTES] {
     let mut header = [0; HEADER_BYTES];
     header[0..8].copy_from_slice(&MAGIC);
     header[8..12].copy_from_slice(&VERSION.to_le_bytes());
     header[16..24].copy_from_slice(&at.position.to_le_bytes());
-    header[24..32].copy_from_slice(&(bytes.len() as u64).to_le_bytes());
-    header[32..64].copy_from_slice(&Sha256::digest(bytes));
+    header[24..32].copy_from_slice(&(length as u64).to_le_bytes());
+    header[32..64].copy_from_slice(digest);
     header[64..96].copy_from_slice(&at.chain_hash);
     header[96..128].copy_from_slice(&Sha256::digest(name.as_bytes()));
     let checksum = crc32c::crc32c(&header[16..]);

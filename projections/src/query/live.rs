@@ -24,7 +24,8 @@ use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
 use super::QueryPorts;
-use super::seats::{base64, status_name};
+use super::seats::base64;
+use super::whole_map::status_name;
 use crate::read_models::ReadModels;
 use crate::seat_map::{Change, SeatMap};
 

@@ -7,6 +7,7 @@ mod order;
 mod plan;
 mod seats;
 mod time_travel;
+mod whole_map;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use utoipa_axum::routes;
 use crate::feed_runner::FeedRunner;
 use crate::read_models::ReadModels;
 use crate::seat_map::SeatMap;
+pub use whole_map::Pace as WholeMapPace;
 
 /// How long a read waits for the position that it asks for.
 const POSITION_TIMEOUT: Duration = Duration::from_secs(2);
@@ -49,6 +51,8 @@ pub struct QueryPorts {
     pub shutdown: Shutdown,
     /// The time, for sales that open by themselves.
     pub now: fn() -> Timestamp,
+    /// Shares out what is sent of whole seat maps.
+    pub whole_map_pace: WholeMapPace,
 }
 
 /// All read endpoints. To be called within a Tokio runtime.

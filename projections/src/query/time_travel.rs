@@ -16,8 +16,8 @@ use ticketflow_http::{ApiPath, ApiQuery, Problem};
 use tokio::sync::Semaphore;
 use utoipa::IntoParams;
 
-use super::seats::{self, SeatMapAnswer};
-use super::{QueryPorts, unreadable};
+use super::seats::SeatMapAnswer;
+use super::{QueryPorts, unreadable, whole_map};
 use crate::seat_map::SeatMap;
 
 /// Folds of the past under way.
@@ -54,7 +54,7 @@ pub(crate) async fn seats_at(
     let permit = FOLDS.acquire().await.map_err(|_| unreadable())?;
     let folding = tokio::task::spawn_blocking(move || {
         let map = fold(&log, show_id, at)?;
-        Ok::<_, FoldError>(map.map(|map| seats::render(&map.info, &map.view())))
+        Ok::<_, FoldError>(map.map(|map| whole_map::render(&map.info, &map.view())))
     });
     let folded = folding.await.map_err(|_| unreadable())?;
     drop(permit);

@@ -7,13 +7,13 @@ mod changes;
 mod compact;
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
-use std::time::Instant;
 
 use bytes::Bytes;
 use ticketflow_domain::Timestamp;
 use ticketflow_domain::plan::SeatIndex;
 use ticketflow_domain::show::{SalesStatus, SeatStatus, ShowCreated, ShowEvent, ShowInfo};
 use ticketflow_event_store::Position;
+use tokio::time::Instant;
 
 use crate::plan_drawing::{DrawingHash, drawing_hash};
 pub(crate) use changes::{Change, Changes};
@@ -44,6 +44,8 @@ pub struct RenderedMap {
     pub position: Position,
     /// As answered.
     pub json: Bytes,
+    /// The same compressed, once somebody asked for that.
+    pub gzip: Option<Bytes>,
 }
 
 struct State {

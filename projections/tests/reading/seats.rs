@@ -1,5 +1,6 @@
 //! The seat map, whole and compact, and reads that ask for their own writes.
 
+use std::io::Read;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -143,5 +144,60 @@ fn what_is_not_there_is_said() {
         ] {
             stage.get(&format!("/v1/shows/{show}/seats?{query}")).await.problem(400, "malformed_query");
         }
+    });
+}
+
+#[test]
+fn a_reader_that_takes_gzip_gets_the_same_map_smaller() {
+    on_stage(|mut stage| async move {
+        let show = stage.show().await;
+        stage.sell(show, &["Platea-A-10"]).await;
+        let path = format!("/v1/shows/{show}/seats");
+        let plain = stage.get(&path).await;
+        assert!(plain.headers.get("content-encoding").is_none());
+        for _ in 0..2 {
+            let packed = stage.get_with(&path, &[("accept-encoding", "br, gzip")]).await;
+            let header = |name: &str| packed.header(name);
+            assert_eq!((header("content-encoding"), header("content-type")), ("gzip", "application/json"));
+            assert_eq!((header("vary"), plain.header("vary")), ("accept-encoding", "accept-encoding"));
+            assert!(packed.body.len() * 8 < plain.body.len());
+            let mut unpacked = Vec::new();
+            flate2::read::GzDecoder::new(&packed.body[..]).read_to_end(&mut unpacked).expect("it is gzip");
+            assert_eq!(unpacked, plain.body);
+            let etag = header("etag");
+            assert_ne!(etag, plain.header("etag"), "other bytes, another tag");
+            let again = [("accept-encoding", "gzip"), ("if-none-match", etag)];
+            assert_eq!(stage.get_with(&path, &again).await.status, 304);
+        }
+        stage.hold(show, &["Platea-A-2"]).await;
+        let path = format!("{path}?min_position={}", stage.head());
+        let fresh = stage.get_with(&path, &[("accept-encoding", "gzip")]).await;
+        assert_ne!(fresh.header("etag"), plain.header("etag"));
+    });
+}
+
+#[test]
+fn numbers_that_need_quoting_are_quoted_in_the_whole_map() {
+    on_stage(|mut stage| async move {
+        let plan = json!({"zones": [{"name": "Palco \"Ñ\"", "price": 1_000, "rows": [
+            {"label": "\\1", "seats": ["1\"", "ü", "3"]},
+            {"label": "B", "seats": 2},
+        ]}]});
+        let show = stage.planned("Comillas", START_MS + 86_400_000, None, plan).await;
+        let map = stage.get(&format!("/v1/shows/{show}/seats")).await.expect(200);
+        let seats = map["seats"].as_array().unwrap().iter();
+        let names: Vec<&str> = seats.map(|seat| seat["seat"].as_str().unwrap()).collect();
+        assert_eq!(
+            names,
+            [
+                "Palco \"Ñ\"-\\1-1\"",
+                "Palco \"Ñ\"-\\1-ü",
+                "Palco \"Ñ\"-\\1-3",
+                "Palco \"Ñ\"-B-1",
+                "Palco \"Ñ\"-B-2"
+            ]
+        );
+        assert_eq!(map["seats"][0]["number"], "1\"");
+        assert_eq!(map["seats"][0]["row"], "\\1");
     });
 }

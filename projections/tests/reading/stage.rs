@@ -22,7 +22,7 @@ use ticketflow_event_store::{
     push_show_event,
 };
 use ticketflow_http::{OperatorKey, Shell, ShellOptions, Shutdown};
-use ticketflow_projections::{FeedRunner, QueryPorts, ReadModels};
+use ticketflow_projections::{FeedRunner, QueryPorts, ReadModels, WholeMapPace};
 use ticketflow_ticket_code::TicketSigner;
 use tower::ServiceExt;
 
@@ -76,6 +76,7 @@ impl Stage {
             operator_key: OperatorKey::new(KEY),
             shutdown: shutdown.clone(),
             now,
+            whole_map_pace: WholeMapPace::default(),
         });
         let shell = Shell::new(ShellOptions { instance: "test".into(), max_in_flight: 64 });
         Self { log, models, shutdown, router: shell.wrap(router), shows: HashMap::new(), ids: 0 }

@@ -6,7 +6,7 @@ use super::connection::MuteReader;
 use super::driver::{Answer, Turn, Workload, run};
 use super::options::LoadOptions;
 use super::recorder::RunReport;
-use super::requests::{HoldRequest, Keys, SeatSupply, seat_map_request};
+use super::requests::{HoldRequest, Keys, Map, SeatSupply, seat_map_request};
 use anyhow::Result;
 
 /// Seats of the show whose map is read beside the holds.
@@ -49,7 +49,7 @@ impl HoldsBesideReaders {
         let supply = SeatSupply::new(options.make_shows(shows, seats_per_show)?);
         Ok(Self {
             holds: supply.shows().iter().map(HoldRequest::new).collect(),
-            reads: supply.shows().iter().map(|show| seat_map_request(show, readers.compact)).collect(),
+            reads: supply.shows().iter().map(|show| seat_map_request(show, readers.map)).collect(),
             supply,
             keys: Keys::new(),
             holders: options.connections,
@@ -87,11 +87,11 @@ impl HoldsBesideReaders {
 struct Readers {
     count: usize,
     per_second: Option<f64>,
-    compact: bool,
+    map: Map,
     mute: bool,
 }
 
-const NO_READERS: Readers = Readers { count: 0, per_second: None, compact: true, mute: false };
+const NO_READERS: Readers = Readers { count: 0, per_second: None, map: Map::Compact, mute: false };
 
 /// Distinct single-seat holds over `shows` shows of `seats_per_show` seats, one show after the other.
 ///
@@ -104,7 +104,7 @@ pub fn holds(options: &LoadOptions) -> Result<RunReport> {
     run(options.run(options.connections)?, &mut workload)
 }
 
-/// Holds alone, beside readers of the compact map, and beside readers of the full map, in one report.
+/// Holds alone, and beside readers of each kind of map, in one report.
 #[derive(Clone, Debug, Serialize)]
 pub struct BesideReadersReport {
     /// The same load without readers.
@@ -113,22 +113,29 @@ pub struct BesideReadersReport {
     pub compact: RunReport,
     /// Hold rate with compact readers over the rate alone.
     pub compact_ratio: f64,
-    /// With readers of the full JSON map.
+    /// With readers of the full JSON map who take gzip, as browsers do.
+    pub compressed: RunReport,
+    /// Hold rate with such readers over the rate alone.
+    pub compressed_ratio: f64,
+    /// With readers of the full JSON map who do not.
     pub full: RunReport,
     /// Hold rate with readers of the full map over the rate alone.
     pub full_ratio: f64,
-    /// Requests that the never-reading client got rid of before the server stopped listening to it (compact, full).
-    pub mute_requests: [usize; 2],
+    /// Requests that the never-reading client got rid of before the server stopped listening to it, in the same order.
+    pub mute_requests: [usize; 3],
 }
 
 impl BesideReadersReport {
     /// For people.
     pub fn text(&self) -> String {
         format!(
-            "alone\n{}beside readers of the compact map: {:.0} % of the rate\n{}beside readers of the full map: {:.0} %\n{}",
+            "alone\n{}beside readers of the compact map: {:.0} % of the rate\n{}beside readers of the full map who take gzip: {:.0} %\n{}\
+             beside readers of the full map: {:.0} %\n{}",
             self.alone.text(),
             self.compact_ratio * 100.0,
             self.compact.text(),
+            self.compressed_ratio * 100.0,
+            self.compressed.text(),
             self.full_ratio * 100.0,
             self.full.text()
         )
@@ -153,24 +160,27 @@ pub fn holds_beside_readers(options: &LoadOptions) -> Result<BesideReadersReport
         let report = run(options.run(options.connections + readers.count)?, &mut workload)?;
         Ok((report, mute.map_or(0, |mute| mute.requests)))
     };
-    let readers = |compact| Readers {
+    let readers = |map| Readers {
         count: options.readers.saturating_sub(1),
         per_second: options.reads_per_second,
-        compact,
+        map,
         mute: options.readers > 0,
     };
     let (alone, _) = one(NO_READERS)?;
-    let (compact, compact_mute) = one(readers(true))?;
-    let (full, full_mute) = one(readers(false))?;
+    let (compact, compact_mute) = one(readers(Map::Compact))?;
+    let (compressed, compressed_mute) = one(readers(Map::WholeCompressed))?;
+    let (full, full_mute) = one(readers(Map::Whole))?;
     let ratio =
         |with: &RunReport| with.lane("hold").per_second / alone.lane("hold").per_second.max(f64::EPSILON);
     Ok(BesideReadersReport {
         compact_ratio: ratio(&compact),
+        compressed_ratio: ratio(&compressed),
         full_ratio: ratio(&full),
         alone,
         compact,
+        compressed,
         full,
-        mute_requests: [compact_mute, full_mute],
+        mute_requests: [compact_mute, compressed_mute, full_mute],
     })
 }
 
@@ -202,6 +212,6 @@ impl Workload for MapReads {
 /// When the server cannot be reached or the show cannot be made.
 pub fn seat_map(options: &LoadOptions) -> Result<RunReport> {
     let shows = options.make_shows(1, options.seats_per_show)?;
-    let mut workload = MapReads { request: seat_map_request(&shows[0], true) };
+    let mut workload = MapReads { request: seat_map_request(&shows[0], Map::Compact) };
     run(options.run(options.connections)?, &mut workload)
 }

@@ -68,9 +68,25 @@ impl HoldRequest {
 }
 
 /// A read of a show's seat map.
-pub(crate) fn seat_map_request(show: &Show, compact: bool) -> Vec<u8> {
-    let query = if compact { "?format=compact" } else { "" };
-    format!("GET /v1/shows/{}/seats{query} HTTP/1.1\r\nHost: ticketflow\r\n\r\n", show.id).into_bytes()
+pub(crate) fn seat_map_request(show: &Show, map: Map) -> Vec<u8> {
+    let (query, header) = match map {
+        Map::Compact => ("?format=compact", ""),
+        Map::Whole => ("", ""),
+        Map::WholeCompressed => ("", "Accept-Encoding: gzip\r\n"),
+    };
+    format!("GET /v1/shows/{}/seats{query} HTTP/1.1\r\nHost: ticketflow\r\n{header}\r\n", show.id)
+        .into_bytes()
+}
+
+/// Which seat map is read.
+#[derive(Clone, Copy)]
+pub(crate) enum Map {
+    /// Two bits a seat.
+    Compact,
+    /// JSON.
+    Whole,
+    /// JSON, as a reader gets it that takes gzip.
+    WholeCompressed,
 }
 
 /// A hold as its answer named it; the buffers are reused.

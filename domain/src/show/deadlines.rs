@@ -1,8 +1,9 @@
 //! Which of some numbered things is due next: a list of their numbers in order of time.
 //!
 //! Nearly all deadlines of a show come in order, since all its holds last equally long, and a clock that was set back goes on
-//! from where it is. So the place of a new one is looked for from the one added last, and mostly found beside it. Adding
-//! and removing cost the same however many there are, and nothing is left behind. 16 bytes a number.
+//! from where it is. So the place of a new one is looked for from the one added last, and mostly found beside it: adding takes
+//! as long as the way between the two times, which is long once when the clock is set. Removing takes no looking, and leaves
+//! nothing behind. 16 bytes a number.
 
 use crate::time::Timestamp;
 
@@ -22,7 +23,7 @@ pub(super) struct Deadlines {
     /// By number. Those that are not in the list keep what they were.
     links: Vec<Link>,
     first: u32,
-    /// The one added last, or a neighbour of it.
+    /// The one added last; where that was removed, one that stood beside it.
     near: u32,
 }
 

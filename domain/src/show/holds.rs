@@ -44,6 +44,8 @@ pub struct PendingPayment {
     pub give_up_at: Timestamp,
 }
 
+const END_OF_TIME: Timestamp = Timestamp::from_millis(i64::MAX);
+
 /// All live holds of a show.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Holds {
@@ -98,15 +100,18 @@ impl Holds {
         unpaid.chain(paying)
     }
 
-    /// Adds a hold without a payment. Total: one with the id of a live hold is passed over.
-    pub(super) fn insert(&mut self, hold: Hold) {
+    /// Adds a hold without a payment and says whether it did. Total: one with the id of a live hold is passed over.
+    pub(super) fn insert(&mut self, hold: Hold) -> bool {
         let (number, expires_at) = (self.holds.next_number(), hold.expires_at);
         let holds = &self.holds;
         let is_it = |other: u32| holds.get(other).is_some_and(|other| other.id == hold.id);
-        if self.by_id.find_or_insert(hash_of_random_id(&hold.id.to_bytes()), number, is_it) == number {
+        let is_new =
+            self.by_id.find_or_insert(hash_of_random_id(&hold.id.to_bytes()), number, is_it) == number;
+        if is_new {
             self.holds.insert(hold);
             self.deadlines.add(number, expires_at);
         }
+        is_new
     }
 
     /// Notes that a hold is being paid, and gives the hold with the customer it had before. Total: a payment for a hold
@@ -149,23 +154,19 @@ impl Holds {
         self.caps.remove(number);
     }
 
-    /// Holds and payments by id, so that equal states have equal parts.
+    /// Holds and payments in the order in which they run out, so that they end in the same order once they are read back.
     pub(super) fn into_parts(self) -> (Vec<Hold>, Vec<PendingPayment>) {
-        let mut holds: Vec<Hold> = self.holds.into_iter().collect();
-        holds.sort_unstable_by_key(|hold| hold.id);
-        let mut payments: Vec<PendingPayment> = self.payments.into_iter().collect();
-        payments.sort_unstable_by_key(|payment| payment.order_id);
-        (holds, payments)
+        let holds = self.due(END_OF_TIME).cloned().collect();
+        let payments = self.caps.due(END_OF_TIME).filter_map(|number| self.payments.get(number));
+        (holds, payments.copied().collect())
     }
 
     /// From what [`Holds::into_parts`] gave.
-    pub(super) fn from_parts(mut holds: Vec<Hold>, mut payments: Vec<PendingPayment>) -> Self {
+    pub(super) fn from_parts(holds: Vec<Hold>, payments: Vec<PendingPayment>) -> Self {
         let mut restored = Self::default();
-        holds.sort_by_key(|hold| hold.expires_at);
         for hold in holds {
             restored.insert(Hold { paying: None, ..hold });
         }
-        payments.sort_by_key(|payment| payment.give_up_at);
         for payment in payments {
             restored.start_payment(payment);
         }

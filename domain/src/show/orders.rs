@@ -95,6 +95,9 @@ pub(super) struct Orders {
 /// So few captured orders are never worth a sweep.
 const SWEEP_FROM: usize = 64;
 
+/// How many open captures are looked at before the index: they were written lately, a place in the index was not.
+const CAPTURED_NEXT: usize = 8;
+
 fn hash(id: OrderId) -> u64 {
     hash_of_random_id(&id.to_bytes())
 }
@@ -123,8 +126,8 @@ impl Orders {
 
     /// Notes that an order's charge is captured.
     pub(super) fn set_captured(&mut self, id: OrderId) {
-        let Some(order) = self.get_mut(id) else { return };
-        if std::mem::replace(&mut order.captured, true) {
+        let Some(number) = self.next_to_capture(id).or_else(|| self.row(id)) else { return };
+        if std::mem::replace(&mut self.orders[number].captured, true) {
             return;
         }
         self.captured += 1;
@@ -133,10 +136,14 @@ impl Orders {
         while self.to_capture.pop_front_if(|first| is_captured(*first)).is_some() {
             self.captured -= 1;
         }
-        if self.captured >= SWEEP_FROM && self.captured * 2 > self.to_capture.len() {
+        if self.captured >= SWEEP_FROM && self.captured * 4 > self.to_capture.len() {
             self.to_capture.retain(|number| !is_captured(*number));
             self.captured = 0;
         }
+    }
+
+    fn next_to_capture(&self, id: OrderId) -> Option<u32> {
+        self.to_capture.iter().take(CAPTURED_NEXT).copied().find(|&number| self.orders[number].id == id)
     }
 
     /// The orders whose charge is not captured, in the order of payment.
@@ -227,5 +234,60 @@ impl Orders {
             tickets = others;
         }
         restored
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const ORDERS: u32 = 400;
+
+    fn id(number: u32) -> OrderId {
+        OrderId::from_bytes(u128::from(number).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060).to_be_bytes())
+    }
+
+    fn order(number: u32) -> Order {
+        Order {
+            id: id(number),
+            customer_id: CustomerId::from_bytes([0; 16]),
+            total: 1,
+            refunded: 0,
+            paid_at: Timestamp::from_millis(0),
+            first_ticket: 0,
+            ticket_count: 0,
+            captured: false,
+        }
+    }
+
+    #[test]
+    fn open_captures_are_those_not_captured_in_the_order_of_payment() {
+        let (mut orders, mut open) = (Orders::default(), BTreeSet::new());
+        for number in 0..ORDERS {
+            orders.insert(order(number), std::iter::empty());
+            open.insert(number);
+        }
+        let mut random = 7_u64;
+        // The first stays open until the end, as one that the gateway refuses.
+        while open.len() > 1 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let number = 1 + (random >> 33) as u32 % (ORDERS - 1);
+            open.remove(&number);
+            orders.set_captured(id(number));
+            orders.set_captured(id(number));
+            orders.set_captured(id(ORDERS + number));
+            let shown: Vec<OrderId> = orders.to_capture().map(|order| order.id).collect();
+            assert_eq!(shown, open.iter().map(|&number| id(number)).collect::<Vec<_>>());
+            assert!(orders.to_capture.len() <= open.len() * 4 / 3 + SWEEP_FROM);
+            if open.len() == 200 {
+                let (rows, tickets, gates) = orders.into_parts();
+                orders = Orders::from_parts(rows, tickets, gates);
+            }
+        }
+        orders.set_captured(id(0));
+        assert_eq!((orders.to_capture().count(), orders.to_capture.len(), orders.captured), (0, 0, 0));
+        assert_eq!(orders.iter().filter(|order| order.captured).count(), ORDERS as usize);
     }
 }

@@ -310,10 +310,7 @@ impl Show {
 
     fn held(&mut self, event: &SeatsHeld) {
         self.change_all(&event.seats, SeatStatus::Held);
-        if let Some(customer) = event.customer_id {
-            self.count(customer, event.seats.len() as i64);
-        }
-        self.holds.insert(Hold {
+        let is_new = self.holds.insert(Hold {
             id: event.hold_id,
             customer_id: event.customer_id,
             seats: event.seats.iter().map(|seat| seat.seat).collect(),
@@ -321,6 +318,9 @@ impl Show {
             expires_at: event.expires_at,
             paying: None,
         });
+        if is_new && let Some(customer) = event.customer_id {
+            self.count(customer, event.seats.len() as i64);
+        }
     }
 
     fn freed(&mut self, hold_id: HoldId, seats: &[SeatRevision]) {

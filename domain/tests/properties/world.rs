@@ -118,7 +118,8 @@ impl World {
     fn fresh(&mut self) -> [u8; 16] {
         self.ids += 1;
         let mut bytes = [0xEE; 16];
-        bytes[8..].copy_from_slice(&self.ids.to_be_bytes());
+        // Counted down: the order of ids is not that of their making.
+        bytes[8..].copy_from_slice(&(u64::MAX - self.ids).to_be_bytes());
         bytes
     }
 

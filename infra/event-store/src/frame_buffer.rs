@@ -14,7 +14,7 @@ use crate::segment::Segment;
 
 /// One read of a sequential scan: large enough that system calls do not count, small enough to leave room in the
 /// processor's cache for what is done with the frames.
-pub(crate) const SCAN_BYTES: usize = 128 << 10;
+pub(crate) const SCAN_BYTES: usize = 256 << 10;
 /// One read of a single frame.
 pub(crate) const SINGLE_BYTES: usize = 4096;
 

@@ -285,7 +285,15 @@ impl EmbeddedLog {
         name: &str,
     ) -> Result<(Option<Snapshot>, Vec<SkippedSnapshot>), SnapshotError> {
         snapshots::check_name(name)?;
-        Ok(snapshots::latest(&*self.inner.shared.disk, name, self.head().position)?)
+        Ok(snapshots::latest(&*self.inner.shared.disk, name, self.head().position, |at| self.had_head(at))?)
+    }
+
+    /// Whether the log once ended like that: with a batch at this position and with this hash.
+    fn had_head(&self, at: Head) -> bool {
+        let batch = self.read_at(at.position).ok().flatten();
+        batch.is_some_and(|batch| {
+            batch.view().last_position() == at.position && batch.view().chain_hash() == at.chain_hash
+        })
     }
 
     /// What the newest usable snapshot of a name reads back as, and up to which position it holds all events. `None` without
@@ -332,14 +340,17 @@ impl EmbeddedLog {
         Ok(StoredSnapshot { position: head.position, bytes })
     }
 
-    /// How far the newest snapshot of a name says it is, without reading it; 0 without one.
+    /// How far the newest snapshot of a name says it is, without reading it; 0 without one. Those that claim more than the
+    /// log has are passed over.
     ///
     /// # Errors
     /// [`SnapshotError`] when the folder cannot be read.
     pub fn snapshot_position(&self, name: &str) -> Result<Position, SnapshotError> {
         snapshots::check_name(name)?;
         let files = snapshots::list(&*self.inner.shared.disk)?;
-        Ok(files.iter().filter(|file| file.name == name).map(|file| file.position).max().unwrap_or(0))
+        let head = self.head().position;
+        let ours = files.iter().filter(|file| file.name == name && file.position <= head);
+        Ok(ours.map(|file| file.position).max().unwrap_or(0))
     }
 
     /// Checks everything up to the durable head while the log goes on; see [`crate::verify`].

@@ -159,25 +159,48 @@ pub(crate) fn write(disk: &dyn Disk, name: &str, at: Head, bytes: &[u8]) -> Resu
         let _ = disk.remove(&unfinished);
     }
     written?;
-    let older: Vec<_> = list(disk)?.into_iter().filter(|other| other.name == name).collect();
-    for other in older.iter().rev().skip(KEPT) {
+    let (same, others): (Vec<_>, Vec<_>) = list(disk)?.into_iter().partition(|other| other.name == name);
+    let outdated = others.iter().filter(|other| is_outdated(&other.name, name));
+    for other in same.iter().rev().skip(KEPT).chain(outdated) {
         let path = other.path();
         disk.remove(&path).during("remove", &path)?;
     }
     Ok(())
 }
 
-/// The newest snapshot of a name that passes every check, and those that did not.
+/// Whether one name is another's with a lower number: the same thing in a stored shape of before.
+fn is_outdated(other: &str, name: &str) -> bool {
+    let numbered = |name: &'_ str| {
+        let (family, number) = name.rsplit_once('-')?;
+        Some((family.to_owned(), number.parse::<u32>().ok()?))
+    };
+    let (Some((family, number)), Some((other_family, other_number))) = (numbered(name), numbered(other))
+    else {
+        return false;
+    };
+    family == other_family && other_number < number
+}
+
+/// The newest snapshot of a name that passes every check, and those that did not. `belongs` says whether the log once
+/// ended as the snapshot says: a flush that was cut may have been in one, and others have taken its positions since.
 pub(crate) fn latest(
     disk: &dyn Disk,
     name: &str,
     head: Position,
+    belongs: impl Fn(Head) -> bool,
 ) -> Result<(Option<Snapshot>, Vec<SkippedSnapshot>), DiskError> {
     let mut skipped = Vec::new();
     for file in list(disk)?.into_iter().rev().filter(|file| file.name == name) {
         match read(disk, &file) {
-            Ok(snapshot) if snapshot.position <= head => return Ok((Some(snapshot), skipped)),
-            Ok(_) => skipped.push(SkippedSnapshot { path: file.path(), fault: SnapshotFault::AheadOfLog }),
+            Ok(snapshot) => {
+                let at = Head { position: snapshot.position, chain_hash: snapshot.chain_hash };
+                let fault = match snapshot.position <= head {
+                    true if belongs(at) => return Ok((Some(snapshot), skipped)),
+                    true => SnapshotFault::Foreign,
+                    false => SnapshotFault::AheadOfLog,
+                };
+                skipped.push(SkippedSnapshot { path: file.path(), fault });
+            }
             Err(fault) => skipped.push(SkippedSnapshot { path: file.path(), fault }),
         }
     }

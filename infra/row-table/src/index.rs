@@ -8,8 +8,8 @@ use hashbrown::hash_table::Entry as TableEntry;
 /// Shards of a large index: growing one of a million keys moves 16,000 entries, well under a millisecond.
 const SHARDS: usize = 64;
 
-/// An index of so many keys is split into its shards: as many as may move at once.
-const SPLIT_AT: usize = 16_384;
+/// An index of so many keys is split into its shards: as many as may move at once, and as fill a table of 16,384 places.
+const SPLIT_AT: usize = 14_336;
 
 /// Row numbers by the hash of their key.
 #[derive(Debug, Clone, Default)]
@@ -63,7 +63,12 @@ impl RowIndex {
 
     /// Adds a row whose key is not in the index.
     pub fn insert(&mut self, hash: u64, row: u32) {
-        self.find_or_insert(hash, row, |_| false);
+        if self.small.len() == SPLIT_AT {
+            self.split();
+        }
+        let mixed_hash = mix(hash);
+        let entry = Entry { mixed_hash, row };
+        self.table_mut(mixed_hash).insert_unique(spread(mixed_hash), entry, |entry| spread(entry.mixed_hash));
     }
 
     /// Takes out the row with that hash for which `is_it` holds.

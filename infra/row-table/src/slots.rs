@@ -1,6 +1,6 @@
 //! Rows that come and go: each has a number while it is there, and the number of one that went is given to another.
 //!
-//! Memory follows the most rows that were there at once. Rows lie in chunks: none is moved for another that comes.
+//! Memory follows the most rows that were there at once. Rows lie in chunks, so that no insertion copies the whole.
 
 use crate::rows::Rows;
 

@@ -46,6 +46,45 @@ fn the_newest_two_are_kept_and_the_newest_sound_one_is_read() {
 }
 
 #[test]
+fn a_snapshot_of_another_history_is_passed_over() {
+    let disk = SimDisk::new(1);
+    let (log, _) = open(&disk);
+    append(&log, 1..=4);
+    log.write_snapshot("seats", log.head(), &[4; 300]).unwrap();
+    append(&log, 5..=8);
+    // Another log got as far with other events, as after a flush that was cut.
+    let other = SimDisk::new(2);
+    let (longer, _) = open(&other);
+    append(&longer, 1..=4);
+    append(&longer, 105..=107);
+    longer.write_snapshot("seats", longer.head(), &[7; 300]).unwrap();
+    let foreign = "snapshots/seats-00000000000000000007.snapshot";
+    disk.put(foreign, &other.content(foreign).unwrap());
+    let (snapshot, skipped) = log.latest_snapshot("seats").unwrap();
+    assert_eq!(snapshot.unwrap().position, 4);
+    assert_eq!((skipped[0].path.as_str(), &skipped[0].fault), (foreign, &SnapshotFault::Foreign));
+
+    // One that claims more than the log has keeps nobody from storing the next.
+    disk.put("snapshots/seats-00000000000000000099.snapshot", &other.content(foreign).unwrap());
+    assert_eq!(log.snapshot_position("seats").unwrap(), 7);
+}
+
+#[test]
+fn snapshots_in_a_stored_shape_of_before_are_removed() {
+    let disk = SimDisk::new(1);
+    let (log, _) = open(&disk);
+    append(&log, 1..=2);
+    for name in ["seats-2", "seats-10", "seats", "seats-map-1", "orders-2"] {
+        log.write_snapshot(name, log.head(), &[1; 30]).unwrap();
+    }
+    log.write_snapshot("seats-9", log.head(), &[2; 30]).unwrap();
+    let left = disk.paths().into_iter().filter_map(|path| {
+        path.strip_prefix("snapshots/")?.strip_suffix("-00000000000000000002.snapshot").map(str::to_owned)
+    });
+    assert_eq!(left.collect::<Vec<_>>(), ["orders-2", "seats", "seats-10", "seats-9", "seats-map-1"]);
+}
+
+#[test]
 fn a_snapshot_ahead_of_the_log_or_with_a_strange_name_is_refused() {
     let disk = SimDisk::new(1);
     let (log, _) = open(&disk);

@@ -161,9 +161,12 @@ impl Holds {
         (holds, payments.copied().collect())
     }
 
-    /// From what [`Holds::into_parts`] gave.
-    pub(super) fn from_parts(holds: Vec<Hold>, payments: Vec<PendingPayment>) -> Self {
+    /// From what [`Holds::into_parts`] gave. Sorted, which leaves the order of equal times as it is, so that the place of each
+    /// is beside the one before.
+    pub(super) fn from_parts(mut holds: Vec<Hold>, mut payments: Vec<PendingPayment>) -> Self {
         let mut restored = Self::default();
+        holds.sort_by_key(|hold| hold.expires_at);
+        payments.sort_by_key(|payment| payment.give_up_at);
         for hold in holds {
             restored.insert(Hold { paying: None, ..hold });
         }

@@ -289,11 +289,10 @@ impl EmbeddedLog {
     }
 
     /// Whether the log once ended like that: with a batch at this position and with this hash.
-    fn had_head(&self, at: Head) -> bool {
-        let batch = self.read_at(at.position).ok().flatten();
-        batch.is_some_and(|batch| {
+    fn had_head(&self, at: Head) -> Result<bool, ReadError> {
+        Ok(self.read_at(at.position)?.is_some_and(|batch| {
             batch.view().last_position() == at.position && batch.view().chain_hash() == at.chain_hash
-        })
+        }))
     }
 
     /// What the newest usable snapshot of a name reads back as, and up to which position it holds all events. `None` without
@@ -332,7 +331,10 @@ impl EmbeddedLog {
     ) -> Result<StoredSnapshot, E> {
         let head = self.head();
         let mut bytes = 0;
-        if self.snapshot_position(name)? < head.position {
+        // One that claims the head is read: it may be damaged, or of a history that was lost.
+        let is_stored = self.snapshot_position(name)? == head.position
+            && self.latest_snapshot(name)?.0.is_some_and(|stored| stored.position == head.position);
+        if !is_stored {
             let made = make(head.position)?;
             self.write_snapshot(name, head, &made)?;
             bytes = made.len() as u64;

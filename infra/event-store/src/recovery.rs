@@ -174,7 +174,7 @@ type StoredIndex = (Option<Index>, Option<Head>, Vec<SkippedSnapshot>);
 /// The index from the newest index snapshot, and the head it claims.
 fn stored_index(disk: &dyn Disk, segments: &[Arc<Segment>]) -> Result<StoredIndex, OpenError> {
     // Whether it belongs to the log is seen when the log is read on from where it ends.
-    let (snapshot, mut skipped) = snapshots::latest(disk, INDEX_NAME, Position::MAX, |_| true)?;
+    let (snapshot, mut skipped) = snapshots::latest(disk, INDEX_NAME, Position::MAX, |_| Ok(true))?;
     let Some(snapshot) = snapshot else { return Ok((None, None, skipped)) };
     let head = Head { position: snapshot.position, chain_hash: snapshot.chain_hash };
     let mut index = Index::decode(&snapshot.bytes, head);

@@ -2,7 +2,8 @@
 //!
 //! Owns the folder `snapshots/`. Invariants: a snapshot is whole before it has its name (temporary file, sync, rename,
 //! sync of the folder); it never claims a position that is not durable in the log; of each name the newest two are kept, so
-//! that a damaged one has a predecessor. What the bytes mean is left to the owner of the name.
+//! that a damaged one has a predecessor. What the bytes mean is left to the owner of the name, but for a number at its end:
+//! the version of the stored shape, before which those with lower numbers are removed.
 
 use std::io;
 
@@ -12,6 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::disk::{Disk, DiskError, During, read_exact_at, write_all_at};
 use crate::frame::ChainHash;
 use crate::index::Head;
+use crate::reader::ReadError;
 use crate::stream::Position;
 
 /// Folder of the snapshots.
@@ -94,6 +96,9 @@ pub enum SnapshotFault {
     /// It claims a position after the end of the log.
     #[error("claims a position after the end of the log")]
     AheadOfLog,
+    /// The log cannot be read where the snapshot ends, so that nothing says whether it belongs to it.
+    #[error("cannot be compared with the log: {0}")]
+    Unproven(String),
     /// Its chain hash is not the log's at that position: it belongs to another log.
     #[error("does not belong to this log")]
     Foreign,
@@ -160,8 +165,10 @@ pub(crate) fn write(disk: &dyn Disk, name: &str, at: Head, bytes: &[u8]) -> Resu
     }
     written?;
     let (same, others): (Vec<_>, Vec<_>) = list(disk)?.into_iter().partition(|other| other.name == name);
+    // One that claims to be further is of a history that was lost: it must not count as one of those kept.
+    let (kept, lost): (Vec<_>, Vec<_>) = same.into_iter().partition(|other| other.position <= at.position);
     let outdated = others.iter().filter(|other| is_outdated(&other.name, name));
-    for other in same.iter().rev().skip(KEPT).chain(outdated) {
+    for other in kept.iter().rev().skip(KEPT).chain(&lost).chain(outdated) {
         let path = other.path();
         disk.remove(&path).during("remove", &path)?;
     }
@@ -187,17 +194,18 @@ pub(crate) fn latest(
     disk: &dyn Disk,
     name: &str,
     head: Position,
-    belongs: impl Fn(Head) -> bool,
+    belongs: impl Fn(Head) -> Result<bool, ReadError>,
 ) -> Result<(Option<Snapshot>, Vec<SkippedSnapshot>), DiskError> {
     let mut skipped = Vec::new();
     for file in list(disk)?.into_iter().rev().filter(|file| file.name == name) {
         match read(disk, &file) {
             Ok(snapshot) => {
                 let at = Head { position: snapshot.position, chain_hash: snapshot.chain_hash };
-                let fault = match snapshot.position <= head {
-                    true if belongs(at) => return Ok((Some(snapshot), skipped)),
-                    true => SnapshotFault::Foreign,
-                    false => SnapshotFault::AheadOfLog,
+                let fault = match (snapshot.position <= head).then(|| belongs(at)) {
+                    Some(Ok(true)) => return Ok((Some(snapshot), skipped)),
+                    Some(Ok(false)) => SnapshotFault::Foreign,
+                    Some(Err(error)) => SnapshotFault::Unproven(error.to_string()),
+                    None => SnapshotFault::AheadOfLog,
                 };
                 skipped.push(SkippedSnapshot { path: file.path(), fault });
             }

@@ -4,6 +4,7 @@ mod catalogue;
 mod live;
 mod ops;
 mod order;
+mod pace;
 mod plan;
 mod seats;
 mod time_travel;
@@ -24,7 +25,7 @@ use utoipa_axum::routes;
 use crate::feed_runner::FeedRunner;
 use crate::read_models::ReadModels;
 use crate::seat_map::SeatMap;
-pub use whole_map::Pace as WholeMapPace;
+pub use pace::Pace as WholeMapPace;
 
 /// How long a read waits for the position that it asks for.
 const POSITION_TIMEOUT: Duration = Duration::from_secs(2);

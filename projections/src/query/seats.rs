@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, ETAG};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::Deserialize;
 use ticketflow_domain::show::SeatStatus;
 use ticketflow_domain::{Money, ShowId};
@@ -118,6 +118,7 @@ pub(crate) async fn seats(
     State(ports): State<Arc<QueryPorts>>,
     ApiPath(show_id): ApiPath<ShowId>,
     ApiQuery(query): ApiQuery<SeatsQuery>,
+    method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     ports.reach(MinPosition { min_position: query.min_position }).await?;
@@ -126,7 +127,8 @@ pub(crate) async fn seats(
         Format::Compact => Ok(compact(&map, &headers)),
         Format::Full => {
             let at_least = query.min_position.unwrap_or(0);
-            whole_map::answer(map, &ports.whole_map_pace, &headers, at_least).await
+            let pace = (method != Method::HEAD).then_some(&ports.whole_map_pace);
+            whole_map::answer(map, pace, &headers, at_least).await
         }
     }
 }

@@ -4,7 +4,7 @@
 //! from the threads that answer buyers; and no more of it is sent in a second than leaves room for selling.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
@@ -18,85 +18,85 @@ use ticketflow_domain::show::{SeatStatus, ShowInfo};
 use ticketflow_domain::{Currency, SeatIndex};
 use ticketflow_event_store::Position;
 use ticketflow_http::{Problem, is_known, not_modified};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::UNAVAILABLE;
 use super::catalogue::etag;
+use super::pace::{MAX_WAIT, Pace};
 use crate::seat_map::{RenderedMap, SeatMap, SeatMapView};
 
 /// How old a rendered map may be when it is handed to the next reader; its position says how old it is.
 const SHARED_FOR: Duration = Duration::from_millis(100);
 /// A seat as text, about.
 const SEAT_BYTES: usize = 140;
-/// What all readers of whole maps get in a second at most: a line of 10 Gbit/s, and about a third of what two cores can send.
-const BYTES_PER_SECOND: u64 = 1 << 30;
-/// What may be sent at once after a pause, in time at that rate.
-const BURST: Duration = Duration::from_millis(250);
-/// How long a reader waits for its turn at most.
-const MAX_WAIT: Duration = Duration::from_secs(2);
+const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+/// Answers smaller than this go without waiting for a turn: selling does not notice them.
+const SMALL_BYTES: usize = 256 << 10;
+/// Renderings under way at once, of all shows: one core is left to the buyers.
+static RENDERING: Semaphore = Semaphore::const_new(1);
 
-/// Answers with the whole map, of `at_least` that position.
+/// Answers with the whole map, of `at_least` that position. `pace` is none where nothing of it is sent.
 pub(super) async fn answer(
     map: Arc<SeatMap>,
-    pace: &Pace,
+    pace: Option<&Pace>,
     headers: &HeaderMap,
     at_least: Position,
 ) -> Result<Response, Problem> {
     let compressed = takes_gzip(headers);
-    let mut rendered = shared(&map, at_least, compressed).await?;
     let variant = if compressed { "full-gzip" } else { "full" };
-    let mut tag = etag(rendered.position, variant);
-    if is_known(headers, &tag) {
-        return Ok(not_modified(tag));
+    let present = etag(map.summary().position, variant);
+    if is_known(headers, &present) {
+        return Ok(varying(not_modified(present)));
     }
-    let wait = pace.reserve(rendered.body(compressed).len() as u64, Instant::now());
-    let wait = wait.ok_or(UNAVAILABLE.detail("too many read whole seat maps now"))?;
-    if !wait.is_zero() {
-        tokio::time::sleep(wait).await;
-        rendered = shared(&map, at_least, compressed).await?;
-        tag = etag(rendered.position, variant);
+    let mut rendered = shared(&map, at_least, compressed).await?;
+    let shared_tag = etag(rendered.position, variant);
+    if is_known(headers, &shared_tag) {
+        return Ok(varying(not_modified(shared_tag)));
+    }
+    let bytes = rendered.body(compressed).len();
+    if let Some(pace) = pace.filter(|_| bytes > SMALL_BYTES) {
+        let turn = pace.reserve(bytes as u64, Instant::now()).ok_or_else(too_many)?;
+        if !turn.wait.is_zero() {
+            // A reader that waits keeps no text, and gets what is the present by then.
+            drop(rendered);
+            tokio::time::sleep(turn.wait).await;
+            rendered = shared(&map, at_least, compressed).await?;
+        }
+        turn.taken();
     }
     let body = rendered.body(compressed).clone();
     let mut response = ([(CONTENT_TYPE, "application/json")], body).into_response();
-    let headers = response.headers_mut();
     if compressed {
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
-    headers.insert(ETAG, tag);
-    headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    Ok(response)
+    response.headers_mut().insert(ETAG, etag(rendered.position, variant));
+    response.headers_mut().insert(CACHE_CONTROL, NO_CACHE);
+    Ok(varying(response))
 }
 
-/// Whether the client says that it takes gzip (RFC 9110, 12.5.3).
+fn too_many() -> Problem {
+    UNAVAILABLE.detail("too many read whole seat maps now")
+}
+
+fn varying(mut response: Response) -> Response {
+    response.headers_mut().insert(VARY, HeaderValue::from_static("accept-encoding"));
+    response
+}
+
+/// Whether the client would rather have gzip than the plain text (RFC 9110, 12.5.3).
 fn takes_gzip(headers: &HeaderMap) -> bool {
-    let accepted = headers.get_all(ACCEPT_ENCODING).into_iter().filter_map(|value| value.to_str().ok());
-    accepted.flat_map(|value| value.split(',')).any(|coding| {
-        let (name, parameters) = coding.split_once(';').unwrap_or((coding, ""));
-        let weight = parameters.trim().strip_prefix("q=").map_or(Ok(1.0), str::parse::<f32>);
-        name.trim().eq_ignore_ascii_case("gzip") && weight.is_ok_and(|weight| weight > 0.0)
-    })
-}
-
-/// Shares out what may be sent in a second.
-#[derive(Default)]
-pub struct Pace {
-    /// When everything reserved so far is sent.
-    free_at: Mutex<Option<Instant>>,
-}
-
-impl Pace {
-    /// Reserves room for so many bytes and says how long to wait for it. `None`, and nothing reserved, where that is too long.
-    fn reserve(&self, bytes: u64, now: Instant) -> Option<Duration> {
-        let mut free_at = self.free_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let begins = free_at.unwrap_or(now).max(now);
-        let wait = begins.saturating_duration_since(now + BURST);
-        if wait > MAX_WAIT {
-            return None;
-        }
-        *free_at = Some(begins + Duration::from_nanos(bytes * 1_000_000_000 / BYTES_PER_SECOND));
-        Some(wait)
-    }
+    let weight_of = |wanted: &str| {
+        let accepted = headers.get_all(ACCEPT_ENCODING).into_iter().filter_map(|value| value.to_str().ok());
+        accepted.flat_map(|value| value.split(',')).find_map(|coding| {
+            let (name, parameters) = coding.split_once(';').unwrap_or((coding, ""));
+            let parameters = parameters.trim().to_ascii_lowercase();
+            let weight = parameters.strip_prefix("q=").map_or(Ok(1.0), str::parse::<f32>);
+            name.trim().eq_ignore_ascii_case(wanted).then(|| weight.unwrap_or(0.0))
+        })
+    };
+    let gzip = weight_of("gzip").unwrap_or(0.0);
+    gzip > 0.0 && gzip >= weight_of("identity").unwrap_or(0.0)
 }
 
 impl RenderedMap {
@@ -105,45 +105,55 @@ impl RenderedMap {
     }
 }
 
-/// A shared rendering that is young enough and has what the reader asks for, or a new one.
+/// A shared rendering that is young enough and has what the reader asks for, or a new one, which those find who ask next
+/// even if this reader goes away meanwhile.
 async fn shared(map: &Arc<SeatMap>, at_least: Position, compressed: bool) -> Result<RenderedMap, Problem> {
-    let mut shared = map.rendered.lock().await;
-    let young = shared.take().filter(|rendered| {
-        rendered.at.elapsed() < SHARED_FOR && rendered.position >= at_least.min(map.summary().position)
-    });
-    let rendered = match young {
-        Some(rendered) if !compressed || rendered.gzip.is_some() => rendered,
-        young => {
-            let rendering = map.clone();
-            let rendering = tokio::task::spawn_blocking(move || {
-                let mut rendered = young.unwrap_or_else(|| rendered(&rendering));
-                if compressed {
-                    rendered.gzip = Some(gzip(&rendered.json));
-                }
-                rendered
-            });
-            let rendered = rendering.await.map_err(|_| UNAVAILABLE.detail("the server is stopping"))?;
-            forget_later(map.clone(), rendered.at);
-            rendered
+    let turn = async {
+        let slot = map.rendered.clone().lock_owned().await;
+        let young = slot.as_ref().filter(|rendered| {
+            rendered.at.elapsed() < SHARED_FOR && rendered.position >= at_least.min(map.summary().position)
+        });
+        match young.filter(|rendered| !compressed || rendered.gzip.is_some()) {
+            Some(rendered) => Ok(rendered.clone()),
+            None => {
+                let young = young.cloned();
+                Err((slot, young, RENDERING.acquire().await))
+            }
         }
     };
-    *shared = Some(rendered.clone());
-    Ok(rendered)
+    let (mut slot, young, permit) =
+        match tokio::time::timeout(MAX_WAIT, turn).await.map_err(|_| too_many())? {
+            Ok(rendered) => return Ok(rendered),
+            Err(to_render) => to_render,
+        };
+    let map = map.clone();
+    let rendering = tokio::task::spawn_blocking(move || {
+        let mut rendered = young.unwrap_or_else(|| render_now(&map));
+        if compressed {
+            rendered.gzip = Some(gzip(&rendered.json));
+        }
+        rendered.at = Instant::now();
+        *slot = Some(rendered.clone());
+        drop((slot, permit));
+        forget_later(map, rendered.at);
+        rendered
+    });
+    rendering.await.map_err(|_| UNAVAILABLE.detail("the server is stopping"))
 }
 
-fn rendered(map: &SeatMap) -> RenderedMap {
-    let at = Instant::now();
+fn render_now(map: &SeatMap) -> RenderedMap {
     let view = map.view();
-    RenderedMap { at, position: view.position, json: Bytes::from(render(&map.info, &view)), gzip: None }
+    let json = Bytes::from(render(&map.info, &view));
+    RenderedMap { at: Instant::now(), position: view.position, json, gzip: None }
 }
 
 /// Drops a rendering that is too old to be shared: a map that nobody reads keeps no text.
 fn forget_later(map: Arc<SeatMap>, at: Instant) {
     tokio::spawn(async move {
         tokio::time::sleep_until(at + SHARED_FOR).await;
-        let mut shared = map.rendered.lock().await;
-        if shared.as_ref().is_some_and(|rendered| rendered.at == at) {
-            *shared = None;
+        let mut slot = map.rendered.lock().await;
+        if slot.as_ref().is_some_and(|rendered| rendered.at == at) {
+            *slot = None;
         }
     });
 }
@@ -235,31 +245,22 @@ mod tests {
         let says = |value: &'static str| {
             takes_gzip(&HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static(value))]))
         };
-        for yes in ["gzip", "br, gzip", "deflate,GZIP ;q=0.5", "gzip; q=1"] {
+        for yes in ["gzip", "br, gzip", "deflate,GZIP ;q=0.5", "gzip; q=1", "identity;q=0.5, gzip"] {
             assert!(says(yes), "{yes}");
         }
-        for no in ["", "br", "gzip;q=0", "gzip; q=0.000", "gzip;q=often", "x-gzip-like", "identity"] {
+        for no in [
+            "gzip;Q=0",
+            "gzip;q=0.1, identity",
+            "",
+            "br",
+            "gzip;q=0",
+            "gzip; q=0.000",
+            "gzip;q=often",
+            "x-gzip-like",
+            "identity",
+        ] {
             assert!(!says(no), "{no}");
         }
         assert!(!takes_gzip(&HeaderMap::new()));
-    }
-
-    #[test]
-    fn readers_get_a_burst_then_the_rate_and_past_the_longest_wait_nothing() {
-        let (pace, now) = (Pace::default(), Instant::now());
-        let megabytes = |count: u64| count << 20;
-        // A burst and the one that crosses it go at once.
-        assert_eq!(pace.reserve(megabytes(256), now), Some(Duration::ZERO));
-        let quarter = Duration::from_millis(250);
-        assert_eq!(pace.reserve(megabytes(1024), now), Some(Duration::ZERO));
-        assert_eq!(pace.reserve(megabytes(1024), now), Some(Duration::from_secs(1)));
-        assert_eq!(pace.reserve(megabytes(1), now), Some(Duration::from_secs(2)));
-        assert_eq!(pace.reserve(megabytes(1), now), None);
-        // Refusals take no room, and time gives it back.
-        assert_eq!(
-            pace.reserve(megabytes(1), now + quarter),
-            Some(MAX_WAIT - quarter + Duration::from_nanos(976_562))
-        );
-        assert_eq!(pace.reserve(megabytes(1), now + Duration::from_secs(60)), Some(Duration::ZERO));
     }
 }

@@ -32,7 +32,7 @@ pub struct SeatMap {
     /// Names the drawing of its plan.
     pub(crate) plan_hash: DrawingHash,
     /// The whole map as text, shared by those who ask within a moment.
-    pub rendered: tokio::sync::Mutex<Option<RenderedMap>>,
+    pub rendered: Arc<tokio::sync::Mutex<Option<RenderedMap>>>,
 }
 
 /// A rendered map.
@@ -117,7 +117,7 @@ impl SeatMap {
             info,
             state: RwLock::new(state),
             changes: Changes::default(),
-            rendered: tokio::sync::Mutex::default(),
+            rendered: Arc::default(),
         }
     }
 

@@ -1,9 +1,13 @@
 //! The seat map, whole and compact, and reads that ask for their own writes.
 
+use std::future::Future;
 use std::io::Read;
+use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
+use ticketflow_domain::ShowId;
 use ticketflow_domain::show::ShowCommand;
 
 use crate::stage::{START_MS, on_stage};
@@ -167,12 +171,21 @@ fn a_reader_that_takes_gzip_gets_the_same_map_smaller() {
             let etag = header("etag");
             assert_ne!(etag, plain.header("etag"), "other bytes, another tag");
             let again = [("accept-encoding", "gzip"), ("if-none-match", etag)];
-            assert_eq!(stage.get_with(&path, &again).await.status, 304);
+            let known = stage.get_with(&path, &again).await;
+            assert_eq!(known.status, 304);
+            assert_eq!(
+                (known.header("vary"), known.header("cache-control")),
+                ("accept-encoding", "no-cache")
+            );
         }
         stage.hold(show, &["Platea-A-2"]).await;
         let path = format!("{path}?min_position={}", stage.head());
         let fresh = stage.get_with(&path, &[("accept-encoding", "gzip")]).await;
-        assert_ne!(fresh.header("etag"), plain.header("etag"));
+        assert_eq!(fresh.header("etag"), format!("\"{}-full-gzip\"", stage.head()));
+        let mut unpacked = Vec::new();
+        flate2::read::GzDecoder::new(&fresh.body[..]).read_to_end(&mut unpacked).expect("it is gzip");
+        let map: Value = serde_json::from_slice(&unpacked).expect("JSON");
+        assert_eq!((&map["position"], &map["seats"][1]["status"]), (&json!(stage.head()), &json!("held")));
     });
 }
 
@@ -199,5 +212,77 @@ fn numbers_that_need_quoting_are_quoted_in_the_whole_map() {
         );
         assert_eq!(map["seats"][0]["number"], "1\"");
         assert_eq!(map["seats"][0]["row"], "\\1");
+    });
+}
+
+/// A show whose whole map is large enough to wait for its turn: 1.3 MB.
+async fn large(stage: &mut crate::stage::Stage) -> ShowId {
+    stage
+        .planned(
+            "Estadio",
+            START_MS + 86_400_000,
+            None,
+            json!({"zones": [{"name": "Cancha", "price": 1_000, "capacity": 10_000}]}),
+        )
+        .await
+}
+
+#[test]
+fn whole_maps_are_paced_and_past_the_longest_wait_refused() {
+    on_stage(|mut stage| async move {
+        let show = large(&mut stage).await;
+        let path = format!("/v1/shows/{show}/seats");
+        let begun = tokio::time::Instant::now();
+        let bytes = stage.get(&path).await.body.len() as u64;
+        // Nothing is sent for these, so they take nothing.
+        for _ in 0..5_000 {
+            assert_eq!(stage.head_of(&path).await.status, 200);
+        }
+        let burst = (1_u64 << 28) / bytes;
+        for _ in 0..burst {
+            stage.get(&path).await.expect_status(200);
+        }
+        assert!(
+            begun.elapsed() < Duration::from_millis(200),
+            "the burst goes at once: {:?}",
+            begun.elapsed()
+        );
+        // All at once, a gigabyte a second, and two seconds of waiting.
+        let readers = 3 * (1_u64 << 30) / bytes;
+        let answers = join_all((0..readers).map(|_| stage.get(&path))).await;
+        let sent = answers.iter().filter(|answer| answer.status == 200).count() as u64;
+        let in_two_seconds = 2 * (1_u64 << 30) / bytes;
+        assert!((in_two_seconds..=in_two_seconds + burst).contains(&sent), "{sent} of {readers}");
+        let refused = answers.iter().find(|answer| answer.status != 200).expect("some are refused");
+        refused.problem(503, "unavailable");
+        assert!(refused.headers.contains_key("retry-after"));
+        assert!(begun.elapsed() > Duration::from_millis(1_900), "{:?}", begun.elapsed());
+        // Compressed it is small, and goes at once.
+        let now = tokio::time::Instant::now();
+        stage.get_with(&path, &[("accept-encoding", "gzip")]).await.expect_status(200);
+        assert!(now.elapsed() < Duration::from_millis(50), "{:?}", now.elapsed());
+    });
+}
+
+#[test]
+fn a_reader_that_goes_away_leaves_its_rendering_to_the_next() {
+    on_stage(|mut stage| async move {
+        let show = large(&mut stage).await;
+        let path = format!("/v1/shows/{show}/seats");
+        for _ in 0..100 {
+            // Asked once, so that the rendering has begun, and dropped.
+            let mut asked = std::pin::pin!(stage.get(&path));
+            let once = std::future::poll_fn(|context| Poll::Ready(asked.as_mut().poll(context).is_pending()));
+            assert!(once.await);
+        }
+        let map = stage.get(&path).await.expect(200);
+        assert_eq!(map["seats"].as_array().unwrap().len(), 10_000);
+        assert_eq!(
+            stage.models.show(show).unwrap().rendered.lock().await.as_ref().unwrap().position,
+            map["position"]
+        );
+        // And nobody keeps it.
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        assert!(stage.models.show(show).unwrap().rendered.lock().await.is_none());
     });
 }

@@ -78,7 +78,7 @@ impl Stage {
             now,
             whole_map_pace: WholeMapPace::default(),
         });
-        let shell = Shell::new(ShellOptions { instance: "test".into(), max_in_flight: 64 });
+        let shell = Shell::new(ShellOptions { instance: "test".into(), max_in_flight: 4_096 });
         Self { log, models, shutdown, router: shell.wrap(router), shows: HashMap::new(), ids: 0 }
     }
 
@@ -233,8 +233,16 @@ impl Stage {
         self.get_with(path, &[("authorization", &format!("Bearer {KEY}"))]).await
     }
 
+    pub(crate) async fn head_of(&self, path: &str) -> Answer {
+        self.answer(Request::head(path).body(Body::empty()).expect("a request")).await
+    }
+
     pub(crate) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let response = self.router.clone().oneshot(request(path, headers)).await.expect("an answer");
+        self.answer(request(path, headers)).await
+    }
+
+    async fn answer(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.expect("an answer");
         let (parts, body) = response.into_parts();
         let body = body.collect().await.expect("a whole body").to_bytes();
         Answer { status: parts.status.as_u16(), headers: parts.headers, body }
@@ -273,6 +281,11 @@ impl Answer {
     pub(crate) fn expect(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    }
+
+    #[track_caller]
+    pub(crate) fn expect_status(&self, status: u16) {
+        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
     }
 
     #[track_caller]

@@ -67,6 +67,22 @@ fn a_snapshot_of_another_history_is_passed_over() {
     // One that claims more than the log has keeps nobody from storing the next.
     disk.put("snapshots/seats-00000000000000000099.snapshot", &other.content(foreign).unwrap());
     assert_eq!(log.snapshot_position("seats").unwrap(), 7);
+    let make = |to| {
+        let mut bytes = rkyv::util::AlignedVec::new();
+        bytes.extend_from_slice(&[to as u8; 40]);
+        Ok::<_, SnapshotError>(bytes)
+    };
+    let stored = log.renew_snapshot("seats", make).unwrap();
+    assert_eq!((stored.position, stored.bytes), (8, 40));
+    assert_eq!(log.renew_snapshot("seats", make).unwrap().bytes, 0, "it is there");
+    let kept: Vec<_> = disk.paths().into_iter().filter(|path| path.contains("seats")).collect();
+    assert_eq!(kept, [foreign, "snapshots/seats-00000000000000000008.snapshot"]);
+
+    // One that claims the very head and is not of this log is no reason to store none.
+    disk.flip_bit(&kept[1], 150, 1);
+    assert_eq!(log.renew_snapshot("seats", make).unwrap().bytes, 40);
+    let (snapshot, skipped) = log.latest_snapshot("seats").unwrap();
+    assert_eq!((snapshot.unwrap().position, skipped.len()), (8, 0));
 }
 
 #[test]

@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 
 use super::problem;
 
+/// Few, so that the checker has to turn pages.
+const CHARGES_A_PAGE: usize = 5;
+
 /// A planted mistake shows itself this often: one time in so many chances.
 const RARELY: u64 = 5;
 
@@ -152,9 +155,13 @@ impl World {
                 Some(known) => (200, self.shown_order(order, known)),
                 None => problem(404, "unknown", json!({})),
             },
-            ["gateway", "charges"] => {
+            ["gateway", "charges", query @ ..] => {
+                let after =
+                    query.first().and_then(|query| query.strip_prefix("starting_after=")).unwrap_or("");
+                let mut rest = self.charges.iter().filter(|(key, _)| key.as_str() > after);
                 let charge = |(key, (status, amount, refunded)): (&String, &(&str, i64, i64))| json!({"key": key, "status": status, "amount": amount, "refunded": refunded});
-                (200, self.charges.iter().map(charge).collect())
+                let page: Vec<Value> = rest.by_ref().take(CHARGES_A_PAGE).map(charge).collect();
+                (200, json!({"data": page, "has_more": rest.next().is_some()}))
             }
             _ => problem(404, "unknown", json!({})),
         }

@@ -16,6 +16,9 @@ use crate::plan::amount_of;
 /// A full seat map may take a moment right after a restart.
 const READ_LIMIT: Duration = Duration::from_secs(30);
 
+/// The gateway lists 10,000 charges a page: a kill test makes some ten thousands.
+const MAX_CHARGE_PAGES: usize = 1_000;
+
 /// A seat map.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ShownShow {
@@ -131,14 +134,24 @@ fn fetch_charges(server: SocketAddr, url: &str, headers: &[(&str, &str)]) -> Res
         let (host, path) = plain.split_once('/').unwrap_or((plain, ""));
         (parse_address(host)?, format!("/{path}"))
     };
-    let response = Client::new(address, READ_LIMIT).get(&path, headers)?;
-    if response.status != 200 {
-        bail!("GET {path} gave {}: {}", response.status, response.excerpt());
+    let mut client = Client::new(address, READ_LIMIT);
+    let mut charges = Vec::new();
+    let mut page = path.clone();
+    for _ in 0..MAX_CHARGE_PAGES {
+        let response = client.get(&page, headers)?;
+        if response.status != 200 {
+            bail!("GET {page} gave {}: {}", response.status, response.excerpt());
+        }
+        let answer = response.json();
+        charges.extend(charges_of(&answer)?);
+        let Some(last) = charges.last().filter(|_| answer["has_more"] == true) else { return Ok(charges) };
+        let separator = if path.contains('?') { '&' } else { '?' };
+        page = format!("{path}{separator}starting_after={}", last.key);
     }
-    let answer = response.json();
-    if answer["has_more"] == true {
-        bail!("GET {path} lists only some of the charges; ask for more with ?limit=");
-    }
+    bail!("GET {path} lists charges without end")
+}
+
+fn charges_of(answer: &Value) -> Result<Vec<Charge>> {
     let list = answer.as_array().or_else(|| answer["data"].as_array()).context("the charges are no list")?;
     list.iter()
         .map(|charge| {

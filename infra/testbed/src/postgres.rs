@@ -1,0 +1,233 @@
+//! A private PostgreSQL server with durable settings.
+
+use std::fs::Permissions;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::error::{Doing, TestbedError};
+use crate::ports::free_port;
+use crate::process::ServerProcess;
+use crate::program::postgres_binaries;
+
+/// The user that Debian's packages make; the server refuses to run as root.
+const SERVER_USER: &str = "postgres";
+/// Recovery after a kill included.
+const START_LIMIT: Duration = Duration::from_secs(60);
+const BETWEEN_TRIES: Duration = Duration::from_millis(200);
+const STOP_LIMIT: Duration = Duration::from_secs(20);
+/// Durability is spelled out although it is the default.
+const SETTINGS: [&str; 6] = [
+    "fsync=on",
+    "synchronous_commit=on",
+    "full_page_writes=on",
+    "max_connections=300",
+    "shared_buffers=256MB",
+    "max_wal_size=4GB",
+];
+/// Settings of the caller's for some other server have no say here.
+const FOREIGN_VARIABLES: [&str; 7] =
+    ["PGHOST", "PGPORT", "PGUSER", "PGDATABASE", "PGPASSWORD", "PGOPTIONS", "PGSERVICE"];
+
+/// A private PostgreSQL server. Stops when dropped, and its folder goes.
+#[derive(Debug)]
+pub struct Postgres {
+    binaries: PathBuf,
+    user: Option<(u32, u32)>,
+    port: u16,
+    process: Option<ServerProcess>,
+    folder: tempfile::TempDir,
+}
+
+impl Postgres {
+    /// Makes a database cluster in a folder of its own, in the system's temporary folder, and starts its server.
+    ///
+    /// # Errors
+    /// [`TestbedError::Missing`] where it is not installed; else what went wrong.
+    pub fn start() -> Result<Self, TestbedError> {
+        Self::start_in(&std::env::temp_dir())
+    }
+
+    /// As [`Self::start`], with its folder in this one, which the server's user must be able to enter: to have it on a certain disk.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_in(parent: &Path) -> Result<Self, TestbedError> {
+        let binaries = postgres_binaries()?;
+        let user = if rustix::process::geteuid().is_root() {
+            Some(user_id(SERVER_USER).ok_or(TestbedError::Missing {
+                program: "the user postgres",
+                remedy: "PostgreSQL refuses to run as root; Debian's package makes the user",
+            })?)
+        } else {
+            None
+        };
+        let folder = tempfile::Builder::new().prefix("ticketflow-postgres-").tempdir_in(parent);
+        let folder = folder.doing("make a folder in", parent)?;
+        if let Some((user_id, group_id)) = user {
+            chown(folder.path(), Some(user_id), Some(group_id)).doing("give away", folder.path())?;
+        }
+        std::fs::set_permissions(folder.path(), Permissions::from_mode(0o700))
+            .doing("close", folder.path())?;
+        let mut server = Self { binaries, user, port: free_port()?, process: None, folder };
+        let data = server.data();
+        let initdb = ["--auth=trust", "--username=ticketflow", "--encoding=UTF8", "--locale=C", "-D"];
+        run("initdb", server.program("initdb").args(initdb).arg(data))?;
+        server.restart()?;
+        Ok(server)
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(self.binaries.join(name));
+        if let Some((user_id, group_id)) = self.user {
+            command.uid(user_id).gid(group_id);
+        }
+        for variable in FOREIGN_VARIABLES {
+            command.env_remove(variable);
+        }
+        command.current_dir("/");
+        command
+    }
+
+    /// For clients, without a password: `postgres://ticketflow@127.0.0.1:PORT/postgres`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("postgres://ticketflow@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Its folder: the data in `data`, the log in `server.log`.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The server's process id while it runs.
+    #[must_use]
+    pub fn process_id(&self) -> Option<u32> {
+        self.process.as_ref().map(ServerProcess::id)
+    }
+
+    /// Starts it if it is down, on the same port with the same data, and waits until it answers.
+    ///
+    /// # Errors
+    /// [`TestbedError`].
+    pub fn restart(&mut self) -> Result<(), TestbedError> {
+        let since = Instant::now();
+        while self.process.is_none() {
+            // Helpers of a server that was killed end by themselves, and until then a new one refuses the data.
+            match self.launch() {
+                Err(TestbedError::NotReady { .. }) if since.elapsed() < START_LIMIT => {
+                    std::thread::sleep(BETWEEN_TRIES);
+                }
+                launched => launched?,
+            }
+        }
+        Ok(())
+    }
+
+    fn launch(&mut self) -> Result<(), TestbedError> {
+        let mut command = self.program("postgres");
+        command.arg("-D").arg(self.data()).arg("-k").arg(self.folder.path());
+        command.args(["-h", "127.0.0.1", "-p", &self.port.to_string()]);
+        for setting in SETTINGS {
+            command.args(["-c", setting]);
+        }
+        // A group of its own: what ends a terminal's programs is not meant for it.
+        command.process_group(0);
+        let mut process =
+            ServerProcess::start("PostgreSQL", &mut command, &self.folder.path().join("server.log"))?;
+        process.wait_until(START_LIMIT, || self.query("SELECT 1").is_ok())?;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    /// Stops it as an operator does: clients are disconnected, everything is written.
+    ///
+    /// # Errors
+    /// [`TestbedError`].
+    pub fn stop(&mut self) -> Result<(), TestbedError> {
+        self.process.take().map_or(Ok(()), |process| process.stop(Signal::INT, STOP_LIMIT))
+    }
+
+    /// Kills the server's main process as a crash does. Its helpers notice and end by themselves.
+    pub fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// Stops its main process without ending it: connections hang.
+    ///
+    /// # Errors
+    /// [`TestbedError`].
+    pub fn pause(&self) -> Result<(), TestbedError> {
+        self.process.as_ref().map_or(Ok(()), |process| process.signal(Signal::STOP))
+    }
+
+    /// Lets it go on after [`Self::pause`].
+    ///
+    /// # Errors
+    /// [`TestbedError`].
+    pub fn resume(&self) -> Result<(), TestbedError> {
+        self.process.as_ref().map_or(Ok(()), |process| process.signal(Signal::CONT))
+    }
+
+    /// Runs SQL with psql and gives its output, unaligned and without headers.
+    ///
+    /// # Errors
+    /// [`TestbedError::Failed`] with what psql said.
+    pub fn query(&self, sql: &str) -> Result<String, TestbedError> {
+        let mut psql = self.client("psql");
+        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", "postgres", "-c", sql]);
+        run("psql", &mut psql)
+    }
+
+    /// A client program of the server's version, told where the server is: over its socket, whose folder belongs to the server's
+    /// user, so that it runs as that.
+    #[must_use]
+    pub fn client(&self, program: &str) -> Command {
+        let mut command = self.program(program);
+        command.arg("-h").arg(self.folder.path()).args(["-p", &self.port.to_string(), "-U", "ticketflow"]);
+        command.env("PGCONNECT_TIMEOUT", "2");
+        command
+    }
+
+    /// As `postgres --version` says.
+    ///
+    /// # Errors
+    /// [`TestbedError`] where it cannot be run.
+    pub fn version(&self) -> Result<String, TestbedError> {
+        run("postgres", self.program("postgres").arg("--version"))
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        // A server that is killed leaves shared memory behind; one that was paused has to go on to end.
+        let _ = self.resume();
+        let _ = self.stop();
+    }
+}
+
+/// Output of a program that ran and succeeded.
+fn run(program: &'static str, command: &mut Command) -> Result<String, TestbedError> {
+    let output = command.output().doing("run", program)?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(TestbedError::Failed { program, output: said })
+}
+
+/// User and group id of a named user.
+fn user_id(name: &str) -> Option<(u32, u32)> {
+    let users = std::fs::read_to_string("/etc/passwd").ok()?;
+    let mut fields = users.lines().find(|line| line.split(':').next() == Some(name))?.split(':').skip(2);
+    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+}

@@ -1,0 +1,80 @@
+//! Where the servers' programs are.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::error::TestbedError;
+
+/// Where Debian keeps the server programs of PostgreSQL, one folder per version.
+const DEBIAN_POSTGRES: &str = "/usr/lib/postgresql";
+/// Names the program of NATS.
+const NATS_VARIABLE: &str = "TICKETFLOW_NATS_SERVER";
+/// Where `make test` puts it, below the folder of the workspace.
+const NATS_TOOL: &str = "target/tools/nats-server";
+/// Before this version there is no `sync_interval: always`, and an acknowledged message may be lost.
+const NATS_OLDEST: (u32, u32) = (2, 10);
+
+/// The folder with the newest version's programs.
+pub(crate) fn postgres_binaries() -> Result<PathBuf, TestbedError> {
+    newest_postgres(Path::new(DEBIAN_POSTGRES)).ok_or(TestbedError::Missing {
+        program: "PostgreSQL",
+        remedy: "apt-get install postgresql, or run `make test`, which does",
+    })
+}
+
+fn newest_postgres(root: &Path) -> Option<PathBuf> {
+    let complete = |folder: &Path| {
+        ["initdb", "postgres", "pgbench", "psql"]
+            .iter()
+            .all(|program| folder.join("bin").join(program).exists())
+    };
+    let versions = std::fs::read_dir(root).ok()?.filter_map(Result::ok);
+    let newest = versions
+        .filter(|entry| complete(&entry.path()))
+        .max_by_key(|entry| entry.file_name().to_string_lossy().parse::<u32>().unwrap_or(0))?;
+    Some(newest.path().join("bin"))
+}
+
+/// The program of a NATS server that is new enough: as the environment names it, as `make test` installs it, as on the path.
+pub(crate) fn nats_server() -> Result<PathBuf, TestbedError> {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+    let named = std::env::var_os(NATS_VARIABLE).map(PathBuf::from);
+    let installed = workspace.map(|workspace| workspace.join(NATS_TOOL));
+    let candidates = named.into_iter().chain(installed).chain([PathBuf::from("nats-server")]);
+    let new_enough = |program: &PathBuf| nats_version(program).is_some_and(|version| version >= NATS_OLDEST);
+    candidates.into_iter().find(new_enough).ok_or(TestbedError::Missing {
+        program: "nats-server 2.10 or newer",
+        remedy: "run `make test`, which installs it, or name it in TICKETFLOW_NATS_SERVER",
+    })
+}
+
+fn nats_version(program: &Path) -> Option<(u32, u32)> {
+    let output = Command::new(program).arg("--version").output().ok()?;
+    parse_nats_version(&String::from_utf8_lossy(&output.stdout))
+}
+
+fn parse_nats_version(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.trim().split_once(": v")?.1.split('.');
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_told_apart() {
+        assert_eq!(parse_nats_version("nats-server: v2.15.1\n"), Some((2, 15)));
+        assert_eq!(parse_nats_version("nats-server: v2.9.10"), Some((2, 9)));
+        assert_eq!(parse_nats_version("something else"), None);
+        assert!((2, 9) < NATS_OLDEST && (2, 15) > NATS_OLDEST);
+    }
+
+    #[test]
+    fn an_empty_folder_has_no_postgres() {
+        let folder = tempfile::tempdir().expect("a folder");
+        assert_eq!(newest_postgres(folder.path()), None);
+        std::fs::create_dir_all(folder.path().join("99/bin")).expect("a folder");
+        assert_eq!(newest_postgres(folder.path()), None, "no programs in it");
+    }
+}

@@ -1,0 +1,86 @@
+//! The servers do what operators and disasters do to them.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use ticketflow_testbed::{NatsCluster, NatsServer, Postgres};
+
+#[test]
+fn postgres_keeps_what_it_committed_through_stop_kill_and_pause() {
+    let mut postgres = Postgres::start().expect("PostgreSQL runs");
+    let folder = postgres.folder().to_owned();
+    postgres.query("CREATE TABLE seats (seat int PRIMARY KEY)").expect("a table");
+    let seats = |postgres: &Postgres| postgres.query("SELECT count(*) FROM seats").expect("a count");
+    for (round, end) in ["stop", "kill", "kill"].into_iter().enumerate() {
+        postgres.query(&format!("INSERT INTO seats VALUES ({round})")).expect("a row");
+        let before = postgres.process_id().expect("it runs");
+        match end {
+            "stop" => postgres.stop().expect("it stops"),
+            _ => postgres.kill(),
+        }
+        assert!(postgres.query("SELECT 1").is_err(), "it is down");
+        postgres.restart().expect("it comes up again");
+        assert_ne!(postgres.process_id(), Some(before));
+        assert_eq!(seats(&postgres), (round + 1).to_string());
+    }
+    let error = postgres.query("SELECT * FROM nowhere").expect_err("no such table");
+    assert!(error.to_string().contains("nowhere"), "{error}");
+    postgres.pause().expect("it pauses");
+    assert!(postgres.query("SELECT 1").is_err(), "nobody answers");
+    postgres.resume().expect("it goes on");
+    assert_eq!(seats(&postgres), "3");
+    drop(postgres);
+    assert!(!folder.exists(), "the folder goes with the server");
+}
+
+/// Sends one line and gives the first line of the answer that is not a greeting.
+fn ask(server: &NatsServer, lines: &str) -> Option<String> {
+    let address = server.url().strip_prefix("nats://")?.to_owned();
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
+    write!(stream, "CONNECT {{\"verbose\":false}}\r\n{lines}").ok()?;
+    let answers = BufReader::new(stream).lines().map_while(Result::ok);
+    answers.into_iter().find(|line| !line.starts_with("INFO") && !line.starts_with("+OK"))
+}
+
+#[test]
+fn a_nats_server_keeps_its_port_and_its_streams() {
+    let mut server = NatsServer::start().expect("NATS runs");
+    let (folder, url) = (server.folder().to_owned(), server.url());
+    assert_eq!(ask(&server, "PING\r\n").as_deref(), Some("PONG"));
+    let configuration = std::fs::read_to_string(folder.join("server.conf")).expect("a configuration");
+    assert!(configuration.contains("sync_interval: always"));
+    for end in ["stop", "kill"] {
+        match end {
+            "stop" => server.stop().expect("it stops"),
+            _ => server.kill(),
+        }
+        assert_eq!(ask(&server, "PING\r\n"), None, "it is down");
+        assert!(!server.is_healthy());
+        server.restart().expect("it comes up again");
+        assert_eq!((ask(&server, "PING\r\n").as_deref(), server.url()), (Some("PONG"), url.clone()));
+    }
+    server.pause().expect("it pauses");
+    assert_eq!(ask(&server, "PING\r\n"), None, "it hangs");
+    server.resume().expect("it goes on");
+    assert!(server.is_healthy());
+    drop(server);
+    assert!(!folder.exists(), "the folder goes with the server");
+}
+
+#[test]
+fn a_cluster_elects_another_leader_when_one_is_killed() {
+    let mut cluster = NatsCluster::start().expect("three servers run");
+    assert_eq!(cluster.url().split(',').count(), 3);
+    let leader = cluster.leader().expect("a leader");
+    cluster.nodes_mut()[leader].kill();
+    let since = Instant::now();
+    cluster.wait_until_settled().expect("the others go on");
+    let next = cluster.leader().expect("another leader");
+    assert_ne!(next, leader);
+    eprintln!("another leader after {:.1} s", since.elapsed().as_secs_f64());
+    cluster.nodes_mut()[leader].restart().expect("it comes back");
+    cluster.wait_until_settled().expect("all three agree");
+    assert_eq!(cluster.nodes().iter().filter(|node| node.is_healthy()).count(), 3);
+}

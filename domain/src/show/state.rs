@@ -310,13 +310,10 @@ impl Show {
 
     fn held(&mut self, event: &SeatsHeld) {
         self.change_all(&event.seats, SeatStatus::Held);
-        let is_new = self.holds.insert(Hold {
-            id: event.hold_id,
-            customer_id: event.customer_id,
-            seats: event.seats.iter().map(|seat| seat.seat).collect(),
-            total: event.total,
-            expires_at: event.expires_at,
-            paying: None,
+        let is_new = self.holds.insert(event.hold_id, event.expires_at, |hold| {
+            hold.customer_id = event.customer_id;
+            hold.seats.extend(event.seats.iter().map(|seat| seat.seat));
+            hold.total = event.total;
         });
         if is_new && let Some(customer) = event.customer_id {
             self.count(customer, event.seats.len() as i64);

@@ -87,7 +87,7 @@ impl RowIndex {
     #[cold]
     fn split(&mut self) {
         let whole = std::mem::take(&mut self.small);
-        self.shards.resize_with(SHARDS, || HashTable::with_capacity(SPLIT_AT / SHARDS));
+        self.shards.resize_with(SHARDS, || HashTable::with_capacity(2 * SPLIT_AT / SHARDS));
         for entry in whole {
             let spread_entry = |entry: &Entry| spread(entry.mixed_hash);
             self.shards[shard(entry.mixed_hash)].insert_unique(spread_entry(&entry), entry, spread_entry);

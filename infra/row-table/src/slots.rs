@@ -32,6 +32,15 @@ impl<T> Slots<T> {
         number
     }
 
+    /// Adds an empty row, to be filled where it is, and gives its number.
+    pub fn insert_empty(&mut self) -> (u32, &mut T)
+    where
+        T: Default,
+    {
+        let number = self.insert(T::default());
+        (number, self.rows[number].as_mut().expect("it was just inserted"))
+    }
+
     /// Takes a row out.
     pub fn remove(&mut self, number: u32) -> Option<T> {
         let row = self.rows.get_mut(number)?.take()?;
@@ -79,7 +88,14 @@ mod tests {
         for row in 0..50_000_u64 {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let expected_number = slots.next_number();
-            let number = slots.insert(row);
+            let number = match row % 2 {
+                0 => slots.insert(row),
+                _ => {
+                    let (number, place) = slots.insert_empty();
+                    *place = row;
+                    number
+                }
+            };
             assert_eq!(number, expected_number);
             assert_eq!(expected.insert(number, row), None, "the number was free");
             let other = (random >> 40) as u32 % 3_000;

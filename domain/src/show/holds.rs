@@ -73,17 +73,23 @@ pub(super) struct Holds {
     caps: Deadlines,
 }
 
+/// Whether the hold of a number has that id.
+fn is_hold(holds: &Slots<Hold>, id: HoldId) -> impl Fn(u32) -> bool + '_ {
+    move |number| holds.get(number).is_some_and(|hold| hold.id == id)
+}
+
+/// Whether the payment of a number is for that order.
+fn is_payment(payments: &Slots<PendingPayment>, order_id: OrderId) -> impl Fn(u32) -> bool + '_ {
+    move |number| payments.get(number).is_some_and(|payment| payment.order_id == order_id)
+}
+
 impl Holds {
     fn number(&self, id: HoldId) -> Option<u32> {
-        self.by_id.find(hash_of_random_id(&id.to_bytes()), |number| {
-            self.holds.get(number).is_some_and(|hold| hold.id == id)
-        })
+        self.by_id.find(hash_of_random_id(&id.to_bytes()), is_hold(&self.holds, id))
     }
 
     fn payment_number(&self, order_id: OrderId) -> Option<u32> {
-        self.by_order.find(hash_of_random_id(&order_id.to_bytes()), |number| {
-            self.payments.get(number).is_some_and(|payment| payment.order_id == order_id)
-        })
+        self.by_order.find(hash_of_random_id(&order_id.to_bytes()), is_payment(&self.payments, order_id))
     }
 
     pub(super) fn get(&self, id: HoldId) -> Option<&Hold> {
@@ -115,12 +121,10 @@ impl Holds {
     }
 
     /// Adds a hold without a payment and says whether it did. `fill` is given an empty one where it will stay: a hold made
-    /// elsewhere and moved there costs a fold a tenth of its speed. Total: one with
-    /// the id of a live hold is passed over.
+    /// elsewhere and moved there makes a fold slower. Total: one with the id of a live hold is passed over.
     pub(super) fn insert(&mut self, id: HoldId, expires_at: Timestamp, fill: impl FnOnce(&mut Hold)) -> bool {
-        let (number, holds) = (self.holds.next_number(), &self.holds);
-        let is_it = |other: u32| holds.get(other).is_some_and(|other| other.id == id);
-        if self.by_id.find_or_insert(hash_of_random_id(&id.to_bytes()), number, is_it) != number {
+        let (number, hash) = (self.holds.next_number(), hash_of_random_id(&id.to_bytes()));
+        if self.by_id.find_or_insert(hash, number, is_hold(&self.holds, id)) != number {
             return false;
         }
         let (_, hold) = self.holds.insert_empty();
@@ -135,9 +139,9 @@ impl Holds {
     pub(super) fn start_payment(&mut self, payment: PendingPayment) -> Option<(&Hold, Option<CustomerId>)> {
         let number = self.number(payment.hold_id)?;
         let hold = self.holds.get_mut(number).filter(|hold| hold.paying.is_none())?;
-        let (payment_number, payments) = (self.payments.next_number(), &self.payments);
+        let payment_number = self.payments.next_number();
         let hash = hash_of_random_id(&payment.order_id.to_bytes());
-        let is_it = |other: u32| payments.get(other).is_some_and(|other| other.order_id == payment.order_id);
+        let is_it = is_payment(&self.payments, payment.order_id);
         if self.by_order.find_or_insert(hash, payment_number, is_it) != payment_number {
             return None;
         }
@@ -151,9 +155,7 @@ impl Holds {
 
     /// Ends a hold and the payment of it.
     pub(super) fn end(&mut self, id: HoldId) -> Option<Hold> {
-        let holds = &self.holds;
-        let is_it = |number: u32| holds.get(number).is_some_and(|hold| hold.id == id);
-        let number = self.by_id.take(hash_of_random_id(&id.to_bytes()), is_it)?;
+        let number = self.by_id.take(hash_of_random_id(&id.to_bytes()), is_hold(&self.holds, id))?;
         let hold = self.holds.remove(number)?;
         match hold.paying {
             None => self.deadlines.remove(number),
@@ -163,8 +165,7 @@ impl Holds {
     }
 
     fn end_payment(&mut self, order_id: OrderId) {
-        let payments = &self.payments;
-        let is_it = |number: u32| payments.get(number).is_some_and(|payment| payment.order_id == order_id);
+        let is_it = is_payment(&self.payments, order_id);
         let Some(number) = self.by_order.take(hash_of_random_id(&order_id.to_bytes()), is_it) else { return };
         self.payments.remove(number);
         self.caps.remove(number);

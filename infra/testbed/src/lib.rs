@@ -15,3 +15,4 @@ mod program;
 pub use error::TestbedError;
 pub use nats::{NatsCluster, NatsServer};
 pub use postgres::Postgres;
+pub use process::ServerProcess;

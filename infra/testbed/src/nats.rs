@@ -15,7 +15,6 @@ use crate::program::nats_server;
 
 /// Recovery of the stored streams included.
 const START_LIMIT: Duration = Duration::from_secs(30);
-const STOP_LIMIT: Duration = Duration::from_secs(20);
 /// A cluster elects a leader of its streams' directory in 4 to 9 s, and again when that one is lost.
 const ELECTION_LIMIT: Duration = Duration::from_secs(40);
 /// Servers of a cluster: with three, one may be lost.
@@ -28,7 +27,7 @@ pub struct NatsServer {
     name: String,
     port: u16,
     monitor_port: u16,
-    process: Option<ServerProcess>,
+    process: ServerProcess,
     folder: tempfile::TempDir,
 }
 
@@ -56,15 +55,14 @@ impl NatsServer {
         let path = folder.path().join("server.conf");
         std::fs::write(&path, configuration).doing("write", path)?;
         let (program, name) = (nats_server()?, name.to_owned());
-        Ok(Self { program, name, port, monitor_port, process: None, folder })
+        let process = ServerProcess::new(&name, folder.path().join("server.log"), Signal::TERM);
+        Ok(Self { program, name, port, monitor_port, process, folder })
     }
 
     fn launch(&mut self) -> Result<(), TestbedError> {
         let mut command = Command::new(&self.program);
         command.arg("-c").arg(self.folder.path().join("server.conf"));
-        self.process =
-            Some(ServerProcess::start(&self.name, &mut command, &self.folder.path().join("server.log"))?);
-        Ok(())
+        self.process.start(&mut command)
     }
 
     /// Starts it if it is down, on the same ports with the same data, and waits until it is healthy.
@@ -72,17 +70,11 @@ impl NatsServer {
     /// # Errors
     /// [`TestbedError`].
     pub fn restart(&mut self) -> Result<(), TestbedError> {
-        if self.process.is_none() {
+        if self.process_id().is_none() {
             self.launch()?;
         }
-        self.wait_until(START_LIMIT, Self::is_healthy)
-    }
-
-    fn wait_until(&mut self, limit: Duration, ready: impl Fn(&Self) -> bool) -> Result<(), TestbedError> {
-        let Some(mut process) = self.process.take() else { return Ok(()) };
-        process.wait_until(limit, || ready(self))?;
-        self.process = Some(process);
-        Ok(())
+        let port = self.monitor_port;
+        self.process.wait_until(START_LIMIT, || is_healthy(port))
     }
 
     /// Its name in the cluster.
@@ -106,51 +98,31 @@ impl NatsServer {
     /// The server's process id while it runs.
     #[must_use]
     pub fn process_id(&self) -> Option<u32> {
-        self.process.as_ref().map(ServerProcess::id)
+        self.process.id()
     }
 
     /// Whether it says that JetStream works and is up to date.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
-        matches!(http_probe::get(self.monitor_port, "/healthz"), Some((200, _)))
+        is_healthy(self.monitor_port)
     }
 
-    /// The server that leads the directory of streams, as this one sees it.
-    fn leader(&self) -> Option<String> {
-        let (_, body) = http_probe::get(self.monitor_port, "/jsz")?;
-        let page: Value = serde_json::from_str(&body).ok()?;
-        let leader = page["meta_cluster"]["leader"].as_str()?;
-        (!leader.is_empty()).then(|| leader.to_owned())
+    /// Its process, to be stopped, killed, paused and resumed.
+    pub fn process(&mut self) -> &mut ServerProcess {
+        &mut self.process
     }
+}
 
-    /// Stops it as an operator does.
-    ///
-    /// # Errors
-    /// [`TestbedError`].
-    pub fn stop(&mut self) -> Result<(), TestbedError> {
-        self.process.take().map_or(Ok(()), |process| process.stop(Signal::TERM, STOP_LIMIT))
-    }
+fn is_healthy(monitor_port: u16) -> bool {
+    matches!(http_probe::get(monitor_port, "/healthz"), Some((200, _)))
+}
 
-    /// Kills it as a crash does.
-    pub fn kill(&mut self) {
-        self.process = None;
-    }
-
-    /// Stops its process without ending it: connections hang.
-    ///
-    /// # Errors
-    /// [`TestbedError`].
-    pub fn pause(&self) -> Result<(), TestbedError> {
-        self.process.as_ref().map_or(Ok(()), |process| process.signal(Signal::STOP))
-    }
-
-    /// Lets it go on after [`Self::pause`].
-    ///
-    /// # Errors
-    /// [`TestbedError`].
-    pub fn resume(&self) -> Result<(), TestbedError> {
-        self.process.as_ref().map_or(Ok(()), |process| process.signal(Signal::CONT))
-    }
+/// The name of the server that leads the directory of streams, as the one with that monitoring port sees it.
+fn leader_seen_at(monitor_port: u16) -> Option<String> {
+    let (_, body) = http_probe::get(monitor_port, "/jsz")?;
+    let page: Value = serde_json::from_str(&body).ok()?;
+    let leader = page["meta_cluster"]["leader"].as_str()?;
+    (!leader.is_empty()).then(|| leader.to_owned())
 }
 
 /// Three private NATS servers as a cluster. End when dropped, and their folders go.
@@ -204,7 +176,7 @@ impl NatsCluster {
     #[must_use]
     pub fn leader(&self) -> Option<usize> {
         let mut running = self.nodes.iter().filter(|node| node.process_id().is_some());
-        let name = running.find_map(NatsServer::leader)?;
+        let name = running.find_map(|node| leader_seen_at(node.monitor_port))?;
         self.nodes.iter().position(|node| node.name() == name && node.process_id().is_some())
     }
 
@@ -219,9 +191,11 @@ impl NatsCluster {
             .filter(|node| node.process_id().is_some())
             .map(|node| node.name.clone())
             .collect();
-        let follows = |node: &NatsServer| {
-            node.is_healthy() && node.leader().is_some_and(|leader| running.contains(&leader))
-        };
-        self.nodes.iter_mut().try_for_each(|node| node.wait_until(ELECTION_LIMIT, follows))
+        self.nodes.iter_mut().try_for_each(|node| {
+            let port = node.monitor_port;
+            node.process.wait_until(ELECTION_LIMIT, || {
+                is_healthy(port) && leader_seen_at(port).is_some_and(|leader| running.contains(&leader))
+            })
+        })
     }
 }

@@ -19,7 +19,6 @@ const SERVER_USER: &str = "postgres";
 /// Recovery after a kill included.
 const START_LIMIT: Duration = Duration::from_secs(60);
 const BETWEEN_TRIES: Duration = Duration::from_millis(200);
-const STOP_LIMIT: Duration = Duration::from_secs(20);
 /// Durability is spelled out although it is the default.
 const SETTINGS: [&str; 6] = [
     "fsync=on",
@@ -39,7 +38,7 @@ pub struct Postgres {
     binaries: PathBuf,
     user: Option<(u32, u32)>,
     port: u16,
-    process: Option<ServerProcess>,
+    process: ServerProcess,
     folder: tempfile::TempDir,
 }
 
@@ -73,7 +72,9 @@ impl Postgres {
         }
         std::fs::set_permissions(folder.path(), Permissions::from_mode(0o700))
             .doing("close", folder.path())?;
-        let mut server = Self { binaries, user, port: free_port()?, process: None, folder };
+        // SIGINT is the server's fast shutdown: clients are disconnected, everything is written.
+        let process = ServerProcess::new("PostgreSQL", folder.path().join("server.log"), Signal::INT);
+        let mut server = Self { binaries, user, port: free_port()?, process, folder };
         let data = server.data();
         let initdb = ["--auth=trust", "--username=ticketflow", "--encoding=UTF8", "--locale=C", "-D"];
         run("initdb", server.program("initdb").args(initdb).arg(data))?;
@@ -112,7 +113,7 @@ impl Postgres {
     /// The server's process id while it runs.
     #[must_use]
     pub fn process_id(&self) -> Option<u32> {
-        self.process.as_ref().map(ServerProcess::id)
+        self.process.id()
     }
 
     /// Starts it if it is down, on the same port with the same data, and waits until it answers.
@@ -121,7 +122,7 @@ impl Postgres {
     /// [`TestbedError`].
     pub fn restart(&mut self) -> Result<(), TestbedError> {
         let since = Instant::now();
-        while self.process.is_none() {
+        while self.process_id().is_none() {
             // Helpers of a server that was killed end by themselves, and until then a new one refuses the data.
             match self.launch() {
                 Err(TestbedError::NotReady { .. }) if since.elapsed() < START_LIMIT => {
@@ -142,40 +143,14 @@ impl Postgres {
         }
         // A group of its own: what ends a terminal's programs is not meant for it.
         command.process_group(0);
-        let mut process =
-            ServerProcess::start("PostgreSQL", &mut command, &self.folder.path().join("server.log"))?;
-        process.wait_until(START_LIMIT, || self.query("SELECT 1").is_ok())?;
-        self.process = Some(process);
-        Ok(())
+        self.process.start(&mut command)?;
+        let mut select = self.psql("SELECT 1");
+        self.process.wait_until(START_LIMIT, || run("psql", &mut select).is_ok())
     }
 
-    /// Stops it as an operator does: clients are disconnected, everything is written.
-    ///
-    /// # Errors
-    /// [`TestbedError`].
-    pub fn stop(&mut self) -> Result<(), TestbedError> {
-        self.process.take().map_or(Ok(()), |process| process.stop(Signal::INT, STOP_LIMIT))
-    }
-
-    /// Kills the server's main process as a crash does. Its helpers notice and end by themselves.
-    pub fn kill(&mut self) {
-        self.process = None;
-    }
-
-    /// Stops its main process without ending it: connections hang.
-    ///
-    /// # Errors
-    /// [`TestbedError`].
-    pub fn pause(&self) -> Result<(), TestbedError> {
-        self.process.as_ref().map_or(Ok(()), |process| process.signal(Signal::STOP))
-    }
-
-    /// Lets it go on after [`Self::pause`].
-    ///
-    /// # Errors
-    /// [`TestbedError`].
-    pub fn resume(&self) -> Result<(), TestbedError> {
-        self.process.as_ref().map_or(Ok(()), |process| process.signal(Signal::CONT))
+    /// Its main process, to be stopped, killed, paused and resumed. Helpers of one that was killed end by themselves.
+    pub fn process(&mut self) -> &mut ServerProcess {
+        &mut self.process
     }
 
     /// Runs SQL with psql and gives its output, unaligned and without headers.
@@ -183,9 +158,13 @@ impl Postgres {
     /// # Errors
     /// [`TestbedError::Failed`] with what psql said.
     pub fn query(&self, sql: &str) -> Result<String, TestbedError> {
+        run("psql", &mut self.psql(sql))
+    }
+
+    fn psql(&self, sql: &str) -> Command {
         let mut psql = self.client("psql");
         psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", "postgres", "-c", sql]);
-        run("psql", &mut psql)
+        psql
     }
 
     /// A client program of the server's version, told where the server is: over its socket, whose folder belongs to the server's
@@ -210,8 +189,8 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         // A server that is killed leaves shared memory behind; one that was paused has to go on to end.
-        let _ = self.resume();
-        let _ = self.stop();
+        let _ = self.process.resume();
+        let _ = self.process.stop();
     }
 }
 

@@ -16,8 +16,8 @@ fn postgres_keeps_what_it_committed_through_stop_kill_and_pause() {
         postgres.query(&format!("INSERT INTO seats VALUES ({round})")).expect("a row");
         let before = postgres.process_id().expect("it runs");
         match end {
-            "stop" => postgres.stop().expect("it stops"),
-            _ => postgres.kill(),
+            "stop" => postgres.process().stop().expect("it stops"),
+            _ => postgres.process().kill(),
         }
         assert!(postgres.query("SELECT 1").is_err(), "it is down");
         postgres.restart().expect("it comes up again");
@@ -26,9 +26,9 @@ fn postgres_keeps_what_it_committed_through_stop_kill_and_pause() {
     }
     let error = postgres.query("SELECT * FROM nowhere").expect_err("no such table");
     assert!(error.to_string().contains("nowhere"), "{error}");
-    postgres.pause().expect("it pauses");
+    postgres.process().pause().expect("it pauses");
     assert!(postgres.query("SELECT 1").is_err(), "nobody answers");
-    postgres.resume().expect("it goes on");
+    postgres.process().resume().expect("it goes on");
     assert_eq!(seats(&postgres), "3");
     drop(postgres);
     assert!(!folder.exists(), "the folder goes with the server");
@@ -53,17 +53,17 @@ fn a_nats_server_keeps_its_port_and_its_streams() {
     assert!(configuration.contains("sync_interval: always"));
     for end in ["stop", "kill"] {
         match end {
-            "stop" => server.stop().expect("it stops"),
-            _ => server.kill(),
+            "stop" => server.process().stop().expect("it stops"),
+            _ => server.process().kill(),
         }
         assert_eq!(ask(&server, "PING\r\n"), None, "it is down");
         assert!(!server.is_healthy());
         server.restart().expect("it comes up again");
         assert_eq!((ask(&server, "PING\r\n").as_deref(), server.url()), (Some("PONG"), url.clone()));
     }
-    server.pause().expect("it pauses");
+    server.process().pause().expect("it pauses");
     assert_eq!(ask(&server, "PING\r\n"), None, "it hangs");
-    server.resume().expect("it goes on");
+    server.process().resume().expect("it goes on");
     assert!(server.is_healthy());
     drop(server);
     assert!(!folder.exists(), "the folder goes with the server");
@@ -74,7 +74,7 @@ fn a_cluster_elects_another_leader_when_one_is_killed() {
     let mut cluster = NatsCluster::start().expect("three servers run");
     assert_eq!(cluster.url().split(',').count(), 3);
     let leader = cluster.leader().expect("a leader");
-    cluster.nodes_mut()[leader].kill();
+    cluster.nodes_mut()[leader].process().kill();
     let since = Instant::now();
     cluster.wait_until_settled().expect("the others go on");
     let next = cluster.leader().expect("another leader");

@@ -10,7 +10,7 @@ use ticketflow_domain::show::ShowEvent;
 
 use crate::append::{Append, EncodedEvents, Expected, Urgency};
 use crate::codec::{CodecError, customer_event, push_customer_event, push_show_event, show_event};
-use crate::frame::Batch;
+use crate::frame::{Batch, EventRecord, Events};
 use crate::metadata::{CommandRecord, MetadataError, decode_commands, encode_commands};
 use crate::stream::{Category, Position, Revision, StreamId};
 
@@ -97,6 +97,42 @@ pub enum BatchJsonError {
     },
 }
 
+/// The events of a batch as JSON shapes.
+pub(crate) fn events_json(
+    category: Category,
+    records: Events<'_>,
+    position: Position,
+) -> Result<Vec<EventJson>, BatchJsonError> {
+    let event = |record: EventRecord<'_>| match category {
+        Category::Show => show_event(record).map(EventJson::Show),
+        Category::Customer => customer_event(record).map(EventJson::Customer),
+        Category::Billing | Category::Ops => {
+            Err(CodecError::UnknownType { event_type: record.event_type, version: record.version })
+        }
+    };
+    let events: Result<_, CodecError> = records.map(event).collect();
+    events.map_err(|source| BatchJsonError::Event { position, source })
+}
+
+/// The commands in a batch's metadata as JSON shapes.
+pub(crate) fn commands_json(metadata: &[u8], position: Position) -> Result<Vec<CommandJson>, BatchJsonError> {
+    let commands =
+        decode_commands(metadata).map_err(|source| BatchJsonError::Metadata { position, source })?;
+    let commands = commands.map(|command| CommandJson {
+        key: HEXLOWER.encode(&command.key),
+        fingerprint: HEXLOWER.encode(&command.fingerprint),
+        first_event: command.first_event,
+        event_count: command.event_count,
+    });
+    Ok(commands.collect())
+}
+
+/// Commands as a batch's metadata; `None` for what is not hexadecimal.
+pub(crate) fn commands_metadata(commands: &[CommandJson]) -> Option<Vec<u8>> {
+    let commands: Vec<CommandRecord> = commands.iter().map(CommandJson::record).collect::<Option<_>>()?;
+    Some(if commands.is_empty() { Vec::new() } else { encode_commands(&commands) })
+}
+
 impl BatchJson {
     /// A stored batch as JSON.
     ///
@@ -105,30 +141,14 @@ impl BatchJson {
     pub fn of(batch: &Batch<'_>) -> Result<Self, BatchJsonError> {
         let position = batch.first_position();
         let stream = batch.stream();
-        let event = |record| match stream.category {
-            Category::Show => show_event(record).map(EventJson::Show),
-            Category::Customer => customer_event(record).map(EventJson::Customer),
-            Category::Billing | Category::Ops => {
-                Err(CodecError::UnknownType { event_type: record.event_type, version: record.version })
-            }
-        };
-        let events: Result<Vec<EventJson>, CodecError> = batch.events().map(event).collect();
-        let commands = decode_commands(batch.metadata())
-            .map_err(|source| BatchJsonError::Metadata { position, source })?
-            .map(|command| CommandJson {
-                key: HEXLOWER.encode(&command.key),
-                fingerprint: HEXLOWER.encode(&command.fingerprint),
-                first_event: command.first_event,
-                event_count: command.event_count,
-            });
         Ok(Self {
             position,
             stream: stream.to_string(),
             revision: batch.first_revision(),
             batch_id: HEXLOWER.encode(&batch.batch_id()),
             recorded_at: Timestamp::from_millis(batch.recorded_at_ms()),
-            commands: commands.collect(),
-            events: events.map_err(|source| BatchJsonError::Event { position, source })?,
+            commands: commands_json(batch.metadata(), position)?,
+            events: events_json(stream.category, batch.events(), position)?,
             chain_hash: HEXLOWER.encode(&batch.chain_hash()),
         })
     }
@@ -150,14 +170,13 @@ impl BatchJson {
             };
             pushed.map_err(|source| BatchJsonError::Event { position, source })?;
         }
-        let commands: Option<Vec<CommandRecord>> = self.commands.iter().map(CommandJson::record).collect();
-        let commands = commands.ok_or_else(|| invalid("commands"))?;
+        let metadata = commands_metadata(&self.commands).ok_or_else(|| invalid("commands"))?;
         Ok(Append {
             stream,
             expected: Expected::Revision(self.revision.checked_sub(1).ok_or_else(|| invalid("revision"))?),
             batch_id: hexadecimal(&self.batch_id).ok_or_else(|| invalid("batch_id"))?,
             recorded_at_ms: self.recorded_at.as_millis(),
-            metadata: if commands.is_empty() { Vec::new() } else { encode_commands(&commands) },
+            metadata,
             events,
             urgency: Urgency::Essential,
         })
@@ -175,6 +194,6 @@ impl CommandJson {
     }
 }
 
-fn hexadecimal<const N: usize>(text: &str) -> Option<[u8; N]> {
+pub(crate) fn hexadecimal<const N: usize>(text: &str) -> Option<[u8; N]> {
     HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()
 }

@@ -14,20 +14,24 @@
 //! | how is it made to fail | `simulation`, with the losses in `volatile` |
 
 mod append;
+mod batch_message;
 mod codec;
 mod disk;
+mod event_store;
 mod feed;
 mod frame;
 mod frame_buffer;
 mod index;
 mod json;
 mod log;
+mod log_server;
 mod metadata;
 mod options;
 mod queue;
 mod reader;
 mod real_disk;
 mod recovery;
+mod replica;
 mod reserve;
 mod segment;
 mod simulation;
@@ -40,21 +44,25 @@ mod volatile;
 mod writer;
 
 pub use append::{Append, AppendError, Appended, EncodedEvents, Expected, Urgency};
+pub use batch_message::{BatchMessage, SeenHead};
 pub use codec::{
     CodecError, customer_event, push_customer_event, push_show_event, push_snapshot_part, show_event,
     take_snapshot_part,
 };
 pub use disk::{Disk, DiskError, DiskFile, DiskLock, LockError};
+pub use event_store::EventStore;
 pub use feed::{Feed, FeedChunk, FeedError};
 pub use frame::{Batch, ChainHash, EventRecord, Events, FrameFault, OwnedBatch};
 pub use index::Head;
 pub use json::{BatchJson, BatchJsonError, CommandJson, EventJson};
 pub use log::{EmbeddedLog, PendingAppend};
+pub use log_server::{Cursor, Delivered, FollowError, LogServer, Offer, OfferError, ServerUnavailable};
 pub use metadata::{CommandRecord, MetadataError, decode_commands, encode_commands};
 pub use options::{Driver, FatalCallback, FatalError, LogOptions};
 pub use reader::{LogReader, ReadError};
 pub use real_disk::RealDisk;
 pub use recovery::{CutTail, OpenError, OpenReport};
+pub use replica::{ReplicaError, ReplicaState, open_replica, replica_identity};
 pub use reserve::StorageState;
 pub use segment::{FORMAT_VERSION, SegmentFault};
 pub use simulation::{Fault, SimDisk};

@@ -147,8 +147,8 @@ impl EmbeddedLog {
     pub fn append(&self, append: Append) -> PendingAppend {
         let (answer, receiver) = oneshot::channel();
         match self.admit(append, answer) {
-            Ok(()) => PendingAppend { state: Pending::Queued(receiver) },
-            Err(error) => PendingAppend { state: Pending::Refused(error) },
+            Ok(()) => PendingAppend::queued(receiver),
+            Err(error) => PendingAppend::refused(error),
         }
     }
 
@@ -162,9 +162,9 @@ impl EmbeddedLog {
         match self.check(append, answer).and_then(|request| inner.shared.queue.push_own(request)) {
             Ok(()) => {
                 carry_on(&mut writer, Writer::drive_once);
-                PendingAppend { state: Pending::Queued(receiver) }
+                PendingAppend::queued(receiver)
             }
-            Err(error) => PendingAppend { state: Pending::Refused(error) },
+            Err(error) => PendingAppend::refused(error),
         }
     }
 
@@ -515,6 +515,14 @@ enum Pending {
 }
 
 impl PendingAppend {
+    pub(crate) fn queued(receiver: oneshot::Receiver<Answer>) -> Self {
+        Self { state: Pending::Queued(receiver) }
+    }
+
+    pub(crate) fn refused(error: AppendError) -> Self {
+        Self { state: Pending::Refused(error) }
+    }
+
     /// Blocks the calling thread until the outcome is known. Not for threads that run async tasks.
     ///
     /// # Errors

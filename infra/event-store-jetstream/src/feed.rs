@@ -1,0 +1,130 @@
+//! All batches behind a sequence, in order and without a gap.
+//!
+//! An ephemeral consumer brings them; own batches are taken from the acknowledgements where they are next. A gap, a missed
+//! heartbeat or a lost connection ends the feed, and whoever follows begins again behind the last batch.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, push};
+use async_nats::jetstream::stream::Stream;
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
+use ticketflow_event_store::{BatchMessage, Cursor, Delivered, FollowError, StreamId};
+
+use crate::arrivals::Arrivals;
+use crate::message;
+use crate::tails::{Tail, Tails};
+
+/// The server says so often that it is there; the consumer counts as lost after two of them.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// The server removes a consumer that nobody listens to after this time.
+const REMOVED_AFTER: Duration = Duration::from_secs(30);
+
+/// What a feed needs.
+#[derive(Clone)]
+pub(crate) struct Source {
+    pub(crate) stream: Stream,
+    pub(crate) client: async_nats::Client,
+    pub(crate) arrivals: Arc<Arrivals>,
+    pub(crate) tails: Arc<Tails>,
+}
+
+/// All batches behind the sequence `after`.
+pub(crate) fn follow(source: Source, after: u64) -> BoxStream<'static, Result<Delivered, FollowError>> {
+    let begin = State::Begin { source, next: after + 1 };
+    stream::unfold(begin, |state| async {
+        let (result, state) = match state {
+            State::Ended => return None,
+            State::Begin { source, next } => match listen(&source, next).await {
+                Ok(messages) => advance(Feed { source, messages, next }).await,
+                Err(error) => (Err(error), State::Ended),
+            },
+            State::Running(feed) => advance(feed).await,
+        };
+        Some((result, state))
+    })
+    .boxed()
+}
+
+enum State {
+    Begin { source: Source, next: u64 },
+    Running(Feed),
+    Ended,
+}
+
+struct Feed {
+    source: Source,
+    messages: push::Messages,
+    next: u64,
+}
+
+fn lost(error: impl std::fmt::Display) -> FollowError {
+    FollowError::Lost(error.to_string())
+}
+
+async fn listen(source: &Source, next: u64) -> Result<push::Messages, FollowError> {
+    let info = source.stream.get_info().await.map_err(lost)?;
+    let state = &info.state;
+    if state.last_sequence + 1 < next {
+        let (last, had) = (state.last_sequence, next - 1);
+        return Err(FollowError::Damaged(format!("it ends at message {last}, but it had message {had}")));
+    }
+    if state.first_sequence > next || state.deleted_count.unwrap_or(0) > 0 {
+        return Err(FollowError::Damaged("messages were deleted from it".to_owned()));
+    }
+    let consumer = source.stream.create_consumer(push::Config {
+        deliver_subject: source.client.new_inbox(),
+        deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: next },
+        ack_policy: AckPolicy::None,
+        flow_control: true,
+        idle_heartbeat: HEARTBEAT,
+        inactive_threshold: REMOVED_AFTER,
+        num_replicas: 1,
+        memory_storage: true,
+        ..push::Config::default()
+    });
+    consumer.await.map_err(lost)?.messages().await.map_err(lost)
+}
+
+async fn advance(mut feed: Feed) -> (Result<Delivered, FollowError>, State) {
+    match feed.next().await {
+        Ok(message) => {
+            let sequence = feed.next;
+            if let Ok(stream) = message.stream.parse::<StreamId>() {
+                feed.source.tails.note(stream, Tail { revision: message.last_revision(), sequence });
+            }
+            feed.next += 1;
+            (Ok(Delivered { cursor: Cursor(sequence, 0), message }), State::Running(feed))
+        }
+        Err(error) => (Err(error), State::Ended),
+    }
+}
+
+impl Feed {
+    /// The batch with the sequence `next`.
+    async fn next(&mut self) -> Result<BatchMessage, FollowError> {
+        loop {
+            if let Some(message) = self.source.arrivals.take(self.next) {
+                return Ok(message);
+            }
+            let message = tokio::select! {
+                biased;
+                message = self.messages.next() => message,
+                () = self.source.arrivals.news.notified() => continue,
+            };
+            let message = message.ok_or_else(|| lost("the connection was closed"))?.map_err(lost)?;
+            let sequence = message.info().map_err(lost)?.stream_sequence;
+            if sequence < self.next {
+                continue;
+            }
+            if sequence > self.next {
+                return Err(lost(format!("message {} did not come, {sequence} did", self.next)));
+            }
+            let decoded = message::decode(message.headers.as_ref(), &message.payload);
+            return decoded.map_err(|reason| {
+                FollowError::Damaged(format!("message {sequence} does not read back: {reason}"))
+            });
+        }
+    }
+}

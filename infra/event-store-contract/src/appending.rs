@@ -50,7 +50,8 @@ pub(crate) async fn reads_back(log: &mut dyn Log) {
             assert_eq!(read.batch_id(), append.batch_id);
             assert_eq!(read.recorded_at_ms(), append.recorded_at_ms);
             assert_eq!(read.metadata(), append.metadata);
-            let read: Vec<ShowEvent> = read.events().map(|event| show_event(event).expect("it reads")).collect();
+            let read: Vec<ShowEvent> =
+                read.events().map(|event| show_event(event).expect("it reads")).collect();
             assert_eq!(read, events);
         }
     }
@@ -59,9 +60,11 @@ pub(crate) async fn reads_back(log: &mut dyn Log) {
 pub(crate) async fn offered_again(log: &mut dyn Log) {
     let (store, other) = (log.open().await, log.open().await);
     let append = small(stream(1), 0, 2);
-    store.append(append.clone()).await.expect("the revision is right");
+    let first = store.append(append.clone()).await.expect("the revision is right");
     for store in [&store, &other, &store] {
-        assert_eq!(store.append(append.clone()).await, Err(AppendError::Conflict { actual: 2 }));
+        // A store may recognise the batch by its id, and say again where it is.
+        let again = store.append(append.clone()).await;
+        assert!(again == Ok(first) || again == Err(AppendError::Conflict { actual: 2 }), "{again:?}");
     }
     store.append(small(stream(1), 2, 1)).await.expect("the stream goes on");
     assert_eq!(store.append(append).await, Err(AppendError::Conflict { actual: 3 }));

@@ -6,8 +6,8 @@ use ticketflow_domain::plan::SeatIndex;
 use ticketflow_domain::show::{HoldReleased, SalesOpened, SeatRevision, ShowEvent};
 use ticketflow_domain::{HoldId, Timestamp};
 use ticketflow_event_store::{
-    Append, Category, CommandRecord, EmbeddedLog, EncodedEvents, Expected, Head, Position, Revision, StreamId,
-    Urgency, encode_commands, push_show_event,
+    Append, Category, CommandRecord, EmbeddedLog, EncodedEvents, Expected, Head, Position, Revision,
+    StreamId, Urgency, encode_commands, push_show_event,
 };
 
 static NUMBERS: AtomicU64 = AtomicU64::new(1);

@@ -33,7 +33,9 @@ const CASES: [(&str, Case); 14] = [
     ("a feed from any position has order and no gaps", |log| Box::pin(feeding::from_any_position(log))),
     ("a feed goes on with what others append", |log| Box::pin(feeding::live(log))),
     ("everything acknowledged is there after a restart", |log| Box::pin(outages::restart(log))),
-    ("a batch whose acknowledgement is lost is there once", |log| Box::pin(outages::lost_acknowledgements(log))),
+    ("a batch whose acknowledgement is lost is there once", |log| {
+        Box::pin(outages::lost_acknowledgements(log))
+    }),
 ];
 
 /// Runs all cases, each on an empty log.

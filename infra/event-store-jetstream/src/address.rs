@@ -31,7 +31,9 @@ pub struct JetStreamAddress {
 
 /// Why a text is not the address of a log on JetStream.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not the address of a log on JetStream: {reason}; expected {SCHEME}HOST:PORT[,HOST:PORT]/STREAM?replicas=3&monitor=HOST:PORT[,HOST:PORT]")]
+#[error(
+    "`{text}` is not the address of a log on JetStream: {reason}; expected {SCHEME}HOST:PORT[,HOST:PORT]/STREAM?replicas=3&monitor=HOST:PORT[,HOST:PORT]"
+)]
 pub struct AddressError {
     text: String,
     reason: String,

@@ -83,18 +83,16 @@ pub(crate) async fn connect(address: &JetStreamAddress) -> Result<jetstream::Con
         .connection_timeout(CONNECTS_WITHIN)
         .request_timeout(Some(ANSWER_WITHIN))
         .require_tls(address.tls)
-        .reconnect_delay_callback(|attempts| {
-            Duration::from_millis(10 << attempts.min(6)).min(LONGEST_PAUSE)
-        });
+        .reconnect_delay_callback(|attempts| Duration::from_millis(10 << attempts.min(6)).min(LONGEST_PAUSE));
     if let Some(path) = &address.credentials {
         let unreadable = |source| ConnectError::Credentials { path: path.clone(), source };
         options = options.credentials_file(path).await.map_err(unreadable)?;
     }
     let servers: Vec<String> = address.servers.iter().map(|server| format!("nats://{server}")).collect();
-    let client = options.connect(servers).await.map_err(|source| ConnectError::Unreachable {
-        address: format!("{address:?}"),
-        source,
-    })?;
+    let client = options
+        .connect(servers)
+        .await
+        .map_err(|source| ConnectError::Unreachable { address: format!("{address:?}"), source })?;
     Ok(ContextBuilder::new()
         .timeout(ANSWER_WITHIN)
         .ack_timeout(ANSWER_WITHIN)
@@ -118,7 +116,8 @@ pub(crate) async fn demand_sync(address: &JetStreamAddress, copies: &[String]) -
     let needed = address.replicas / 2 + 1;
     let counted = confirmed.iter().filter(|name| copies.is_empty() || copies.contains(name)).count();
     if counted < needed {
-        let mut detail = format!("{counted} of the {} servers with a copy say that they do", address.replicas);
+        let mut detail =
+            format!("{counted} of the {} servers with a copy say that they do", address.replicas);
         for reason in &silent {
             detail.push_str("; ");
             detail.push_str(reason);

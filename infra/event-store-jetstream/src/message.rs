@@ -18,15 +18,19 @@ const COMPRESSED_FROM: usize = 64 << 10;
 /// A payload is never longer than this, in bytes, so that a few compressed bytes do not fill the memory.
 const MAX_BYTES: u64 = 64 << 20;
 
-/// The payload of a batch, and whether it is compressed.
-pub(crate) fn encode(message: &BatchMessage) -> (Bytes, Option<(&'static str, &'static str)>) {
+/// The payload of a batch, and the header that goes with it; `None` when it is too long.
+pub(crate) fn encode(message: &BatchMessage) -> Option<(Bytes, Option<(&'static str, &'static str)>)> {
     let json = serde_json::to_vec(message).expect("texts and numbers have a JSON form");
     if json.len() < COMPRESSED_FROM {
-        return (json.into(), None);
+        return Some((json.into(), None));
+    }
+    if json.len() as u64 > MAX_BYTES {
+        return None;
     }
     let mut encoder = GzEncoder::new(Vec::with_capacity(json.len() / 4), Compression::fast());
     encoder.write_all(&json).expect("a vector takes all bytes");
-    (encoder.finish().expect("a vector takes all bytes").into(), Some((ENCODING, GZIP)))
+    let payload = encoder.finish().expect("a vector takes all bytes");
+    Some((payload.into(), Some((ENCODING, GZIP))))
 }
 
 /// The batch in a payload.

@@ -100,7 +100,7 @@ impl JetStreamServer {
 
     async fn publish(&self, offer: &Offer) -> Result<(), OfferError> {
         let expected = self.expected_sequence(offer).await?;
-        let (payload, header) = message::encode(&offer.message);
+        let (payload, header) = message::encode(&offer.message).ok_or(OfferError::TooLarge)?;
         let mut publish = PublishMessage::build()
             .payload(payload)
             .message_id(&offer.message.batch_id)
@@ -131,8 +131,9 @@ fn refusal(error: &async_nats::jetstream::context::PublishError) -> OfferError {
     match (error.kind(), code) {
         (PublishErrorKind::WrongLastSequence | PublishErrorKind::WrongLastMessageId, _)
         | (_, Some(ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT)) => OfferError::Conflict,
-        (PublishErrorKind::MaxPayloadExceeded, _)
-        | (_, Some(ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM)) => OfferError::TooLarge,
+        (PublishErrorKind::MaxPayloadExceeded, _) | (_, Some(ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM)) => {
+            OfferError::TooLarge
+        }
         (
             _,
             Some(

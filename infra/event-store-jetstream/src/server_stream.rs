@@ -1,5 +1,7 @@
 //! The stream on the server: made as a log needs it, and refused when it is not.
 
+use std::time::{Duration, Instant};
+
 use async_nats::jetstream::stream::{
     Config, DiscardPolicy, Info, PersistenceMode, RetentionPolicy, StorageType, Stream,
 };
@@ -7,26 +9,36 @@ use async_nats::jetstream::{Context, context};
 
 use crate::address::JetStreamAddress;
 use crate::connection::ConnectError;
-use std::time::Duration;
 
 /// How long the server recognises a repeated message by its id; longer than any offer is repeated. What comes later is
 /// refused by its expected sequence.
 const RECOGNISED_FOR: Duration = Duration::from_secs(120);
 
+/// How long servers that are finding together may take to answer: a cluster elects a leader in 4 to 9 s.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
+const BETWEEN_TRIES: Duration = Duration::from_millis(250);
+
 /// The stream of an address, made if it is missing.
 pub(crate) async fn open(context: &Context, address: &JetStreamAddress) -> Result<Stream, ConnectError> {
-    let name = address.stream.clone();
-    let failed = |source: async_nats::Error| ConnectError::Stream { stream: name.clone(), source };
-    let stream = match context.get_stream(&name).await {
-        Ok(stream) => stream,
-        Err(error) if is_missing(&error) => {
+    let name = &address.stream;
+    let began = Instant::now();
+    let stream = loop {
+        let error: async_nats::Error = match context.get_stream(name).await {
+            Ok(stream) => break stream,
             // Another process may make it at the same moment; the same settings are the same stream.
-            context.create_stream(config(address)).await.map_err(|error| failed(error.into()))?
+            Err(error) if is_missing(&error) => match context.create_stream(config(address)).await {
+                Ok(stream) => break stream,
+                Err(error) => error.into(),
+            },
+            Err(error) => error.into(),
+        };
+        if began.elapsed() >= ANSWERS_WITHIN {
+            return Err(ConnectError::Stream { stream: name.clone(), source: error });
         }
-        Err(error) => return Err(failed(error.into())),
+        tracing::info!(stream = name, error = %error, "the servers do not give the stream yet; trying again");
+        tokio::time::sleep(BETWEEN_TRIES).await;
     };
-    let unfit = unfitness(stream.cached_info(), address);
-    match unfit {
+    match unfitness(stream.cached_info(), address) {
         None => Ok(stream),
         Some(reason) => Err(ConnectError::Unfit { stream: name.clone(), reason }),
     }

@@ -174,14 +174,16 @@ impl EmbeddedLog {
 
     fn check(&self, append: Append, answer: oneshot::Sender<Answer>) -> Result<Request, AppendError> {
         let shared = &self.inner.shared;
-        let frame_bytes = append.frame_bytes().ok_or(AppendError::TooLarge)?;
-        if frame_bytes > shared.options.max_batch_bytes {
-            return Err(AppendError::TooLarge);
-        }
+        let frame_bytes = self.fitting_bytes(&append).ok_or(AppendError::TooLarge)?;
         if append.urgency == Urgency::Normal && shared.reserve.storage_state() == StorageState::Low {
             return Err(AppendError::StorageLow);
         }
         Ok(Request { append, frame_bytes, answer })
+    }
+
+    /// Bytes that a batch takes in the log; `None` when it has no event or is larger than the log takes.
+    pub(crate) fn fitting_bytes(&self, append: &Append) -> Option<usize> {
+        append.frame_bytes().filter(|bytes| *bytes <= self.inner.shared.options.max_batch_bytes)
     }
 
     /// Without threads: writes everything queued, as one group where it fits, and keeps house. Does nothing with threads.

@@ -37,20 +37,32 @@ impl NatsServer {
     /// # Errors
     /// [`TestbedError::Missing`] where none is installed that is new enough; else what went wrong.
     pub fn start() -> Result<Self, TestbedError> {
-        let mut server = Self::prepare("nats-1", "")?;
+        Self::start_syncing("always")
+    }
+
+    /// Starts one that acknowledges before it syncs, as servers do by default: to be refused.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_lazy() -> Result<Self, TestbedError> {
+        Self::start_syncing("\"2m\"")
+    }
+
+    fn start_syncing(interval: &str) -> Result<Self, TestbedError> {
+        let mut server = Self::prepare("nats-1", interval, "")?;
         server.restart()?;
         Ok(server)
     }
 
     /// Writes the configuration of a server with what a cluster adds to it.
-    fn prepare(name: &str, cluster: &str) -> Result<Self, TestbedError> {
+    fn prepare(name: &str, sync_interval: &str, cluster: &str) -> Result<Self, TestbedError> {
         let folder = tempfile::Builder::new().prefix("ticketflow-nats-").tempdir();
         let folder = folder.doing("make a folder in", std::env::temp_dir())?;
         let (port, monitor_port) = (free_port()?, free_port()?);
         let store = folder.path().join("store");
         let configuration = format!(
             "server_name: {name}\nlisten: \"127.0.0.1:{port}\"\nhttp: \"127.0.0.1:{monitor_port}\"\n\
-             jetstream {{\n  store_dir: {store:?}\n  sync_interval: always\n}}\n{cluster}"
+             jetstream {{\n  store_dir: {store:?}\n  sync_interval: {sync_interval}\n}}\n{cluster}"
         );
         let path = folder.path().join("server.conf");
         std::fs::write(&path, configuration).doing("write", path)?;
@@ -59,7 +71,11 @@ impl NatsServer {
         Ok(Self { program, name, port, monitor_port, process, folder })
     }
 
-    fn launch(&mut self) -> Result<(), TestbedError> {
+    /// Starts it without waiting: where several have to find together.
+    ///
+    /// # Errors
+    /// [`TestbedError`].
+    pub fn launch(&mut self) -> Result<(), TestbedError> {
         let mut command = Command::new(&self.program);
         command.arg("-c").arg(self.folder.path().join("server.conf"));
         self.process.start(&mut command)
@@ -87,6 +103,18 @@ impl NatsServer {
     #[must_use]
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// Its monitoring page: `127.0.0.1:PORT`.
+    #[must_use]
+    pub fn monitor(&self) -> String {
+        format!("127.0.0.1:{}", self.monitor_port)
+    }
+
+    /// For the event store: `jetstream://127.0.0.1:PORT?monitor=...`.
+    #[must_use]
+    pub fn event_store_url(&self) -> String {
+        format!("jetstream://127.0.0.1:{}?monitor={}", self.port, self.monitor())
     }
 
     /// Its folder: the configuration in `server.conf`, the streams in `store`, the log in `server.log`.
@@ -146,7 +174,7 @@ impl NatsCluster {
             let cluster = format!(
                 "cluster {{\n  name: ticketflow\n  listen: \"127.0.0.1:{port}\"\n  routes: [{routes}]\n}}\n"
             );
-            nodes.push(NatsServer::prepare(&format!("nats-{}", at + 1), &cluster)?);
+            nodes.push(NatsServer::prepare(&format!("nats-{}", at + 1), "always", &cluster)?);
         }
         nodes.iter_mut().try_for_each(NatsServer::launch)?;
         let mut cluster = Self { nodes };
@@ -170,6 +198,14 @@ impl NatsCluster {
     #[must_use]
     pub fn url(&self) -> String {
         self.nodes.iter().map(NatsServer::url).collect::<Vec<_>>().join(",")
+    }
+
+    /// For the event store, with three copies: `jetstream://127.0.0.1:PORT,...?replicas=3&monitor=...`.
+    #[must_use]
+    pub fn event_store_url(&self) -> String {
+        let servers: Vec<String> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
+        let monitors: Vec<String> = self.nodes.iter().map(NatsServer::monitor).collect();
+        format!("jetstream://{}?replicas={NODES}&monitor={}", servers.join(","), monitors.join(","))
     }
 
     /// Which of the servers that run leads the directory of streams.

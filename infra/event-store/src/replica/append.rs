@@ -40,11 +40,15 @@ impl Replica {
     }
 
     async fn append_at(&self, append: &Append, expected: Revision) -> Result<Appended, AppendError> {
+        if self.is_stopped() {
+            return Err(AppendError::Unavailable);
+        }
         let actual = self.log.stream_revision(&append.stream);
         if actual != expected {
             return Err(AppendError::Conflict { actual });
         }
-        if append.events.is_empty() {
+        // What the server takes, every replica has to be able to write.
+        if self.log.fitting_bytes(append).is_none() {
             return Err(AppendError::TooLarge);
         }
         let message = BatchMessage::of(append, expected, self.log.head()).map_err(|error| {
@@ -96,7 +100,7 @@ impl Replica {
             } else {
                 (UNAVAILABLE_AFTER, AppendError::Unavailable)
             };
-            if began.elapsed() >= limit {
+            if began.elapsed() >= limit || self.is_stopped() {
                 return Err(verdict);
             }
             // The batch may come back while we wait, which settles the matter.

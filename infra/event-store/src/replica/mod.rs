@@ -69,6 +69,10 @@ impl Replica {
         self.state.borrow().clone()
     }
 
+    fn is_stopped(&self) -> bool {
+        matches!(*self.state.borrow(), ReplicaState::Stopped { .. })
+    }
+
     fn compared_to(&self) -> Position {
         self.compared.load(Ordering::SeqCst)
     }

@@ -127,7 +127,9 @@ fn open_log(folder: &Path, options: &LogOptions) -> io::Result<Result<EmbeddedLo
         Ok(EmbeddedLog::open(disk, options.clone()).map(|(log, _)| log))
     };
     match open()? {
-        Err(error @ (OpenError::Corrupt { .. } | OpenError::LostEvents { .. } | OpenError::Segment { .. })) => {
+        Err(
+            error @ (OpenError::Corrupt { .. } | OpenError::LostEvents { .. } | OpenError::Segment { .. }),
+        ) => {
             tracing::warn!(%error, folder = %folder.display(), "the replica is damaged; it is fetched anew");
             folder::empty(folder)?;
             open()

@@ -105,7 +105,7 @@ pub(crate) async fn record(
     let customer = service
         .ports
         .vault
-        .find_or_create(lookup, || fresh_ulid(now))
+        .find_or_create(lookup, fresh_ulid(now))
         .await
         .map_err(|error| vault_problem(&error))?;
     let customer_id = CustomerId::from_bytes(customer.customer_id);
@@ -123,7 +123,7 @@ async fn append(service: &CommandService, command: RecordBuyer) -> Result<(), Pr
     let stream = StreamId::new(Category::Customer, command.customer_id.to_bytes());
     for _ in 0..MAX_CONFLICTS {
         let now = service.ports.clock.now();
-        let revision = service.ports.log.stream_revision(&stream);
+        let revision = service.ports.store.log().stream_revision(&stream);
         let mut events = EncodedEvents::new();
         for event in customer::decide(revision, command.clone(), now) {
             push_customer_event(&mut events, &event).expect("sealed details are a few hundred bytes");
@@ -139,7 +139,7 @@ async fn append(service: &CommandService, command: RecordBuyer) -> Result<(), Pr
             // A buyer with a hold is to come through while space is low.
             urgency: Urgency::Essential,
         };
-        match service.ports.log.append(append).await {
+        match service.ports.store.append(append).await {
             Ok(_) => return Ok(()),
             Err(AppendError::Conflict { .. }) => {}
             Err(AppendError::StorageLow) => return Err(problems::outcome(Outcome::StorageLow)),

@@ -11,6 +11,7 @@ mod environment;
 mod handlers;
 mod hold_tokens;
 mod idempotency;
+mod others;
 mod payment_process;
 mod problems;
 mod recovery;

@@ -93,8 +93,20 @@ pub fn store_shows(log: &EmbeddedLog) -> Result<StoredSnapshot, StoreShowsError>
 /// # Errors
 /// [`FoldError`].
 pub fn load_show(log: &EmbeddedLog, show_id: ShowId) -> Result<ShowFold, FoldError> {
-    let mut fold = ShowFold::default();
-    let mut reader = log.read_stream(StreamId::new(Category::Show, show_id.to_bytes()), 1)?;
+    fold_stream(log, show_id, ShowFold::default())
+}
+
+/// The rest of a show's stream, folded onto what is known of it. Blocks on the disk.
+///
+/// # Errors
+/// [`FoldError`].
+pub(crate) fn fold_stream(
+    log: &EmbeddedLog,
+    show_id: ShowId,
+    mut fold: ShowFold,
+) -> Result<ShowFold, FoldError> {
+    let stream = StreamId::new(Category::Show, show_id.to_bytes());
+    let mut reader = log.read_stream(stream, fold.revision + 1)?;
     while let Some(batch) = reader.next_batch()? {
         fold.apply(&batch)?;
     }

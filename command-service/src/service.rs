@@ -1,13 +1,14 @@
 //! The command service put together: everything that handlers need, and the one way to carry out a command.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use ticketflow_domain::show::{ShowCommand, ShowEvent, ShowInfo};
 use ticketflow_domain::{OrderId, ShowId};
-use ticketflow_event_store::{EmbeddedLog, Position, show_event};
+use ticketflow_event_store::{Category, EmbeddedLog, EventStore, Position, StreamId, show_event};
 use ticketflow_http::{OperatorKey, Problem};
-use ticketflow_key_vault::KeyVault;
+use ticketflow_key_vault::CustomerKeys;
 use ticketflow_payment::PaymentGateway;
 use ticketflow_ticket_code::TicketSigner;
 
@@ -16,6 +17,7 @@ use crate::environment::Clock;
 use crate::hold_tokens::HoldTokens;
 use crate::idempotency::RequestKey;
 use crate::problems;
+use crate::settlement;
 use crate::show_directory::ShowDirectory;
 use crate::show_fold::FoldError;
 use crate::show_task::{Outcome, ShowHandle};
@@ -34,11 +36,11 @@ pub type LocateOrder = Arc<dyn Fn(OrderId) -> BoxFuture<'static, Option<ShowId>>
 /// What a command service needs from outside.
 pub struct CommandPorts {
     /// Where events go.
-    pub log: EmbeddedLog,
+    pub store: EventStore,
     /// The time of decisions.
     pub clock: Clock,
     /// Customers' keys.
-    pub vault: Arc<KeyVault>,
+    pub vault: Arc<dyn CustomerKeys>,
     /// Where money is charged.
     pub gateway: Arc<dyn PaymentGateway>,
     /// What proves that a hold is the caller's.
@@ -65,11 +67,40 @@ pub struct Executed {
     pub replayed: bool,
 }
 
+/// How long a request waits for what other replicas wrote.
+const CATCHES_UP_WITHIN: Duration = Duration::from_secs(5);
+
 impl CommandService {
-    /// The way to a show, or 404.
-    pub fn show(&self, show_id: ShowId) -> Result<ShowHandle, Problem> {
+    /// The way to a show, or 404. One that another replica created is taken up.
+    pub async fn show(self: &Arc<Self>, show_id: ShowId) -> Result<ShowHandle, Problem> {
+        if let Some(handle) = self.shows.get(show_id) {
+            return Ok(handle);
+        }
+        self.catch_up().await?;
         let unknown = || Problem::not_found("show_unknown", "There is no such show");
-        self.shows.get(show_id).ok_or_else(unknown)
+        if self.exists(show_id) { Ok(self.start_show(show_id)) } else { Err(unknown()) }
+    }
+
+    /// Whether the log has events of a show.
+    pub(crate) fn exists(&self, show_id: ShowId) -> bool {
+        let stream = StreamId::new(Category::Show, show_id.to_bytes());
+        self.ports.store.log().stream_revision(&stream) > 0
+    }
+
+    /// The way to a show that the log has, or that is about to be created; its task and its settlement are started if they
+    /// were not.
+    pub(crate) fn start_show(self: &Arc<Self>, show_id: ShowId) -> ShowHandle {
+        let (handle, is_new) = self.shows.get_or_start(show_id);
+        if is_new {
+            // With the task and not after an answer: a client that hangs up must not leave the show without it.
+            settlement::start(self, show_id);
+        }
+        handle
+    }
+
+    /// Waits until this replica has all that was acknowledged before, here or on any other.
+    pub async fn catch_up(&self) -> Result<(), Problem> {
+        self.ports.store.catch_up(CATCHES_UP_WITHIN).await.map_err(|_| problems::outcome(Outcome::Unavailable))
     }
 
     /// Carries a command out, or finds the answer of the same request made before.
@@ -95,7 +126,7 @@ impl CommandService {
     pub async fn executed_before(&self, show: &ShowHandle, position: Position) -> Result<Executed, Problem> {
         let unavailable = || problems::UNAVAILABLE.detail("the event store cannot be read now");
         let info = show.inspect(|state| state.info().cloned()).await.flatten().ok_or_else(unavailable)?;
-        let log = self.ports.log.clone();
+        let log = self.ports.store.log().clone();
         let read = tokio::task::spawn_blocking(move || read_event(&log, position)).await;
         match read {
             Ok(Ok(Some(event))) => Ok(Executed { info, events: vec![event], position, replayed: true }),

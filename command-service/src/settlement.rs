@@ -3,6 +3,7 @@
 //! What is open is part of the show's folded state, so a crash forgets nothing; every step is safe to run twice, because
 //! the gateway knows charges and refunds by our ids and the show records each outcome once.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use ticketflow_domain::process::payment::PaymentProcess;
 use ticketflow_domain::show::{OpenCharge, SalesStatus, ShowCommand, ShowState};
-use ticketflow_domain::{OrderId, RefundId, ShowId};
+use ticketflow_domain::{OrderId, RefundId, ShowId, Timestamp};
 use ticketflow_payment::{Capture, ChargeStatus, GatewayError, Refund, Void};
 
 use crate::environment::fresh_ulid;
@@ -31,20 +32,29 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// A round is begun at least this often, should a wake-up be missed.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// Starts the settlement of a show; payments that a crash interrupted are taken up first.
+/// Where other replicas may be at it, payments are left alone for the time that one takes and this much more.
+const SURELY_INTERRUPTED_AFTER: Duration = Duration::from_secs(5);
+/// How often a replica looks for what another one left undone.
+const LOOK_AFTER_OTHERS: Duration = Duration::from_secs(5);
+
+/// Starts the settlement of a show; payments that a crash interrupted are taken up.
 pub(crate) fn start(service: &Arc<CommandService>, show_id: ShowId) {
     let Some(show) = service.shows.get(show_id) else { return };
     tokio::spawn(settle(Arc::downgrade(service), show));
 }
 
 async fn settle(service: Weak<CommandService>, show: ShowHandle) {
-    if let Some(service) = service.upgrade() {
-        resume_payments(&service, &show).await;
-    }
+    let mut resumed = HashSet::new();
+    let mut is_first = true;
     let wake = show.open_charges();
     let mut pause = PAUSE.0;
     loop {
         let Some(service) = service.upgrade() else { return };
+        let shared = service.ports.store.is_shared();
+        if shared || is_first {
+            resume_payments(&service, &show, &mut resumed).await;
+            is_first = false;
+        }
         let Some(open) = show.inspect(open).await else { return };
         let idle = open.charges.is_empty() && !open.refund_all;
         let well = open.charges.is_empty() || close_all(&service, &show, open.charges).await;
@@ -54,7 +64,8 @@ async fn settle(service: Weak<CommandService>, show: ShowHandle) {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(PAUSE.1);
         } else if idle {
-            drop(tokio::time::timeout(IDLE, wake.notified()).await);
+            let idle = if shared { LOOK_AFTER_OTHERS } else { IDLE };
+            drop(tokio::time::timeout(idle, wake.notified()).await);
         } else {
             pause = PAUSE.0;
         }
@@ -80,15 +91,35 @@ fn open(state: &ShowState) -> Open {
     }
 }
 
-async fn resume_payments(service: &Arc<CommandService>, show: &ShowHandle) {
-    let pending = show.inspect(|state| {
+/// Takes up payments that nobody brings to their end any more: at a start all of them, but where another replica may be at
+/// it only those that take longer than a payment can. Asking the gateway twice does no harm; asking too early would close
+/// the key of a charge on its way.
+async fn resume_payments(
+    service: &Arc<CommandService>,
+    show: &ShowHandle,
+    resumed: &mut HashSet<OrderId>,
+) {
+    let patience = if service.ports.store.is_shared() {
+        (service.ports.config.payment_timeout + SURELY_INTERRUPTED_AFTER).as_millis() as i64
+    } else {
+        0
+    };
+    let begun_before = Timestamp::from_millis(service.ports.clock.now().as_millis() - patience);
+    let pending = show.inspect(move |state| {
         let attempt = |(order_id, payment): (&OrderId, &ticketflow_domain::show::PendingPayment)| {
             let seats = state.hold(payment.hold_id).map_or(0, |hold| hold.seats.len());
             PaymentAttempt { order_id: *order_id, amount: payment.amount, seats, charge: None }
         };
-        state.payments().map(attempt).collect::<Vec<_>>()
+        let under_way: HashSet<OrderId> = state.payments().map(|(order_id, _)| *order_id).collect();
+        let due = state.payments().filter(|(_, payment)| payment.started_at <= begun_before);
+        (due.map(attempt).collect::<Vec<_>>(), under_way)
     });
-    for attempt in pending.await.unwrap_or_default() {
+    let Some((pending, under_way)) = pending.await else { return };
+    resumed.retain(|order_id| under_way.contains(order_id));
+    for attempt in pending {
+        if !resumed.insert(attempt.order_id) {
+            continue;
+        }
         let (service, show) = (service.clone(), show.clone());
         tokio::spawn(async move {
             drop(payment_process::run(&service, &show, PaymentProcess::resumed(), attempt).await);

@@ -29,7 +29,8 @@ impl ShowDirectory {
         self.shows.read().unwrap_or_else(PoisonError::into_inner).get(&show_id).cloned()
     }
 
-    /// The way to a show that is about to be created, or exists; and whether its task was started just now.
+    /// The way to a show that is about to be created, or exists; and whether its task was started just now. A new task of a
+    /// show that other replicas wrote to folds what they wrote before it decides anything.
     #[must_use]
     pub fn get_or_start(&self, show_id: ShowId) -> (ShowHandle, bool) {
         let mut shows = self.shows.write().unwrap_or_else(PoisonError::into_inner);

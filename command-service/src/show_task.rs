@@ -2,8 +2,9 @@
 //!
 //! Invariant: an answer is given only when its events are durable, and the state that decided them is the fold of the
 //! stream. A batch of waiting commands is decided against the state, appended as one with the stream's expected revision,
-//! then answered. If another writer was first, the speculative state is dropped, the stream is read again and every
-//! command of the batch is decided again, a bounded number of times.
+//! then answered. If another replica was first, the speculative state is dropped, what it wrote is folded and every
+//! command of the batch is decided again, a bounded number of times. A refusal needs no event; where other replicas may
+//! write, it is given only after the log was seen to hold nothing newer than the state that refused.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use metrics::{Counter, Histogram};
 use ticketflow_domain::show::{Context, Rejection, ShowCommand, ShowEvent, ShowInfo, ShowState, decide};
 use ticketflow_domain::{ShowId, Timestamp};
 use ticketflow_event_store::{
-    Append, AppendError, Appended, Category, CommandRecord, EmbeddedLog, EncodedEvents, Expected, Position,
+    Append, AppendError, Appended, Category, CommandRecord, EncodedEvents, EventStore, Expected, Position,
     StorageState, StreamId, Urgency, encode_commands, push_show_event,
 };
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -22,7 +23,7 @@ use tokio::time::Sleep;
 
 use crate::environment::{Clock, random};
 use crate::idempotency::{Known, RequestKey};
-use crate::recovery::load_show;
+use crate::recovery::fold_stream;
 use crate::show_fold::ShowFold;
 
 /// Commands waiting for one show before more are refused: at 50,000 a second a tenth of a second's work.
@@ -37,6 +38,11 @@ const BATCH_SEATS: usize = 50_000;
 const MAX_CONFLICTS: usize = 5;
 /// How soon an expired hold's turn comes when nothing else wakes the task, at the latest.
 const IDLE_WAKE: Duration = Duration::from_secs(3_600);
+/// An idle replica leaves holds that ran out to the one that wrote to the show last for this long, so that the two do not
+/// race for every one; and ends them itself if that one does not, well within the 5 s in which a hold has to end.
+const LEFT_TO_OTHERS_MS: i64 = 1_500;
+/// How long a refusal waits for the log server to say that nothing newer is known.
+const CONFIRMED_WITHIN: Duration = Duration::from_secs(5);
 
 /// What became of a command.
 #[derive(Debug)]
@@ -85,6 +91,8 @@ enum Message {
     Decide(Decide),
     Find(RequestKey, oneshot::Sender<Known>),
     Inspect(Box<dyn FnOnce(&ShowState) + Send>),
+    /// Another replica may have written.
+    Moved,
 }
 
 /// The way to a show's task.
@@ -124,6 +132,12 @@ impl ShowHandle {
         answer.await.ok()
     }
 
+    /// Has the task look whether another replica wrote. A task too busy to hear of it looks anyway.
+    pub(crate) fn moved(&self) {
+        // Full: it is about to look. Closed: it never will.
+        let _ = self.sender.try_send(Message::Moved);
+    }
+
     /// Is told when something is to be done at the payment gateway.
     #[must_use]
     pub fn open_charges(&self) -> Arc<Notify> {
@@ -135,7 +149,7 @@ impl ShowHandle {
 #[derive(Clone)]
 pub struct TaskPorts {
     /// Where events go.
-    pub log: EmbeddedLog,
+    pub store: EventStore,
     /// The time of decisions.
     pub clock: Clock,
     /// How the tasks are doing.
@@ -170,7 +184,9 @@ pub(crate) fn spawn(show_id: ShowId, fold: ShowFold, ports: TaskPorts) -> ShowHa
     let open_charges = Arc::new(Notify::new());
     let handle = ShowHandle { sender, open_charges: open_charges.clone() };
     let stream = StreamId::new(Category::Show, show_id.to_bytes());
-    let task = ShowTask { show_id, stream, fold, ports, open_charges, later: Vec::new() };
+    let wrote_last = !ports.store.is_shared();
+    let task =
+        ShowTask { show_id, stream, fold, durable: None, wrote_last, ports, open_charges, later: Vec::new() };
     tokio::spawn(task.run(inbox));
     handle
 }
@@ -179,6 +195,11 @@ struct ShowTask {
     show_id: ShowId,
     stream: StreamId,
     fold: ShowFold,
+    /// The fold of durable events alone, as of the last time that speculation was dropped: the next time only what came
+    /// since is folded. Only where other replicas may write; twice the memory of a show that they compete for.
+    durable: Option<ShowFold>,
+    /// Whether the last batch of the show is this task's.
+    wrote_last: bool,
     ports: TaskPorts,
     open_charges: Arc<Notify>,
     /// Commands put off to the next batch: this one is full, or has their key already.
@@ -220,6 +241,7 @@ impl ShowTask {
                     messages.push(message);
                 }
             }
+            self.fold_what_others_wrote().await;
             let commands = self.answer_questions(&mut messages);
             self.carry_out(commands).await;
         }
@@ -227,8 +249,9 @@ impl ShowTask {
 
     fn set_alarm(&self, mut alarm: Pin<&mut Sleep>) {
         let now = self.ports.clock.now();
+        let left_to_others = if self.wrote_last { 0 } else { LEFT_TO_OTHERS_MS };
         let until = self.fold.state.next_deadline().map_or(IDLE_WAKE, |deadline| {
-            let millis = deadline.as_millis().saturating_sub(now.as_millis()).max(0);
+            let millis = (deadline.as_millis() + left_to_others).saturating_sub(now.as_millis()).max(0);
             Duration::from_millis(millis as u64).min(IDLE_WAKE)
         });
         let wake = tokio::time::Instant::now() + until;
@@ -246,6 +269,7 @@ impl ShowTask {
                 Message::Decide(decide) => commands.push(decide),
                 Message::Find(request, reply) => drop(reply.send(self.fold.idempotency.find(&request))),
                 Message::Inspect(question) => question(&self.fold.state),
+                Message::Moved => {}
             }
         }
         commands
@@ -257,7 +281,14 @@ impl ShowTask {
             let now = self.ports.clock.now();
             let mut draft = self.draft(commands, now);
             if draft.events == 0 {
-                return self.answer(draft, None);
+                match self.confirm(&draft).await {
+                    Ok(true) => return self.answer(draft, None),
+                    Ok(false) => {
+                        commands = draft.into_commands();
+                        continue;
+                    }
+                    Err(error) => return refuse(draft, error),
+                }
             }
             self.ports.metrics.batch_commands.record(draft.answers.len() as f64);
             match self.append(&mut draft, now).await {
@@ -267,12 +298,12 @@ impl ShowTask {
                 }
                 Err(AppendError::Conflict { .. }) => {
                     self.ports.metrics.conflicts.increment(1);
-                    self.reload().await;
-                    commands = draft.answers.into_iter().filter_map(|drafted| drafted.decide).collect();
+                    self.drop_speculation().await;
+                    commands = draft.into_commands();
                 }
                 Err(error) => {
                     refuse(draft, error);
-                    return self.reload().await;
+                    return self.drop_speculation().await;
                 }
             }
         }
@@ -281,15 +312,29 @@ impl ShowTask {
         }
     }
 
+    /// Whether a draft without events may be answered: what is refused was refused by the newest state there is.
+    async fn confirm(&mut self, draft: &Draft) -> Result<bool, AppendError> {
+        let by_state = |drafted: &Drafted| {
+            drafted.decide.is_some() && matches!(drafted.result, Ok(_) | Err(Outcome::Rejected(..)))
+        };
+        if !self.ports.store.is_shared() || !draft.answers.iter().any(by_state) {
+            return Ok(true);
+        }
+        self.ports.store.catch_up(CONFIRMED_WITHIN).await?;
+        Ok(!self.fold_what_others_wrote().await)
+    }
+
     /// Decides command after command, each on top of the ones before. What does not fit is put off.
     fn draft(&mut self, commands: Vec<Decide>, now: Timestamp) -> Draft {
         let mut draft = Draft { answers: Vec::with_capacity(commands.len()), ..Draft::default() };
         let context = Context { now };
-        if self.fold.state.next_deadline().is_some_and(|deadline| deadline <= now) {
+        let left_to_others = commands.is_empty() && !self.wrote_last;
+        let due = if left_to_others { Timestamp::from_millis(now.as_millis() - LEFT_TO_OTHERS_MS) } else { now };
+        if self.fold.state.next_deadline().is_some_and(|deadline| deadline <= due) {
             let ends = decide(&self.fold.state, &ShowCommand::ExpireHolds, &context);
             self.take(&mut draft, None, ends.map_err(|rejection| Outcome::Rejected(rejection, None)));
         }
-        let low = self.ports.log.storage_state() == StorageState::Low;
+        let low = self.ports.store.storage_state() == StorageState::Low;
         let mut commands = commands.into_iter();
         for decide_one in commands.by_ref() {
             if decide_one.request.is_some_and(|request| draft.keys.contains(&request.key)) {
@@ -360,16 +405,17 @@ impl ShowTask {
             // What begins new work was refused above where space is low.
             urgency: Urgency::Essential,
         };
-        let log = &self.ports.log;
+        let store = &self.ports.store;
         let pending = if draft.answers.len() <= FEW_COMMANDS && other_threads_serve() {
-            log.append_here(append)
+            store.append_here(append)
         } else {
-            log.append(append)
+            store.append(append)
         };
         pending.await
     }
 
     fn remember(&mut self, draft: &Draft, appended: &Appended, now: Timestamp) {
+        self.wrote_last = true;
         self.fold.revision = appended.revision;
         self.fold.position = appended.last_position;
         let mut position = appended.first_position;
@@ -412,25 +458,55 @@ impl ShowTask {
         }
     }
 
+    /// Folds what other replicas wrote since, if they did; whether they did.
+    async fn fold_what_others_wrote(&mut self) -> bool {
+        let store = &self.ports.store;
+        if !store.is_shared() || store.log().stream_revision(&self.stream) <= self.fold.revision {
+            return false;
+        }
+        let open_before = self.fold.state.open_charges().next().is_some();
+        let fold = std::mem::take(&mut self.fold);
+        self.fold = self.fold_from(fold).await;
+        self.wrote_last = false;
+        if !open_before && self.fold.state.open_charges().next().is_some() {
+            self.open_charges.notify_one();
+        }
+        true
+    }
+
     /// Drops speculation: the state becomes the fold of the stream again.
-    async fn reload(&mut self) {
-        let (log, show_id) = (self.ports.log.clone(), self.show_id);
+    async fn drop_speculation(&mut self) {
+        let shared = self.ports.store.is_shared();
+        let durable = self.durable.take().unwrap_or_default();
+        let fold = self.fold_from(durable).await;
+        self.durable = shared.then(|| fold.clone());
+        self.fold = fold;
+        self.wrote_last = !shared;
+    }
+
+    /// Folds the rest of the stream. A stream that cannot be read is tried again, from its first event.
+    async fn fold_from(&self, mut fold: ShowFold) -> ShowFold {
         let mut pause = Duration::from_millis(10);
         loop {
-            let (log, reading) = (log.clone(), tokio::task::spawn_blocking);
-            match reading(move || load_show(&log, show_id)).await {
-                Ok(Ok(fold)) => {
-                    self.fold = fold;
-                    return;
-                }
+            let (log, show_id) = (self.ports.store.log().clone(), self.show_id);
+            match tokio::task::spawn_blocking(move || fold_stream(&log, show_id, fold)).await {
+                Ok(Ok(fold)) => return fold,
                 Ok(Err(error)) => {
                     tracing::error!(show = %show_id, error = %error, "the show cannot be read; it takes no commands meanwhile");
                 }
                 Err(error) => tracing::error!(show = %show_id, %error, "reading the show ended early"),
             }
+            fold = ShowFold::default();
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(5));
         }
+    }
+}
+
+impl Draft {
+    /// The commands, to be decided again.
+    fn into_commands(self) -> Vec<Decide> {
+        self.answers.into_iter().filter_map(|drafted| drafted.decide).collect()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::others;
 use crate::recovery::Shows;
 use crate::service::{CommandPorts, CommandService};
 use crate::settlement;
@@ -13,10 +14,13 @@ use crate::show_task::{TaskMetrics, TaskPorts};
 #[must_use]
 pub fn start(ports: CommandPorts, shows: Shows) -> Arc<CommandService> {
     let task_ports =
-        TaskPorts { log: ports.log.clone(), clock: ports.clock.clone(), metrics: TaskMetrics::register() };
+        TaskPorts { store: ports.store.clone(), clock: ports.clock.clone(), metrics: TaskMetrics::register() };
     let service = Arc::new(CommandService { shows: ShowDirectory::start(shows, task_ports), ports });
     for (show_id, _) in service.shows.all() {
         settlement::start(&service, show_id);
+    }
+    if service.ports.store.is_shared() {
+        tokio::spawn(others::follow(Arc::downgrade(&service)));
     }
     service
 }

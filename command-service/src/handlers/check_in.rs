@@ -87,7 +87,7 @@ pub(crate) async fn check_in(
         generation: code.generation,
         gate: body.value.gate,
     };
-    let show = service.show(show_id)?;
+    let show = service.show(show_id).await?;
     match show.decide(command, None).await {
         Outcome::Done(done) => {
             let seat = done.info.seating.place(code.seat).to_string();

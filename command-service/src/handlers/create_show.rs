@@ -18,7 +18,6 @@ use super::{Organiser, answer};
 use crate::idempotency::RequestKey;
 use crate::problems;
 use crate::service::CommandService;
-use crate::settlement;
 
 const INVALID_PLAN: Problem = Problem::rule("invalid_plan", "The plan breaks a rule");
 
@@ -103,17 +102,13 @@ pub(crate) async fn create(
     // The id follows from the key, so that a retry, on whichever replica, meets the show that the first try made.
     let show_id = ShowId::from_bytes(request.key);
     let command = command(show_id, body.value)?;
-    if service.shows.get(show_id).is_none() {
+    if service.shows.get(show_id).is_none() && !service.exists(show_id) {
         // Refused before a task is started for it.
         let now = service.ports.clock.now();
         decide(&ShowState::default(), &command, &Context { now })
             .map_err(|rejection| problems::rejection(rejection, None))?;
     }
-    let (show, is_new) = service.shows.get_or_start(show_id);
-    if is_new {
-        // With the task and not after the answer: a client that hangs up must not leave the show without it.
-        settlement::start(&service, show_id);
-    }
+    let show = service.start_show(show_id);
     let done = service.execute(&show, command, Some(request)).await?;
     let body =
         CreateShowAnswer { show_id, seats_total: done.info.seating.seat_count(), position: done.position };

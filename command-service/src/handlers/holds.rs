@@ -130,7 +130,7 @@ pub(crate) async fn hold(
     let selection = body.value.selection()?;
     let hold_id = HoldId::from_bytes(fresh_ulid(service.ports.clock.now()));
     let command = ShowCommand::HoldSeats(HoldSeats { hold_id, customer_id: None, selection });
-    let done = service.execute(&service.show(show_id)?, command, Some(request)).await?;
+    let done = service.execute(&service.show(show_id).await?, command, Some(request)).await?;
     match done.events.first() {
         Some(ShowEvent::SeatsHeld(event)) => {
             let body = hold_answer(&done.info, event, done.position, &service.ports.hold_tokens);
@@ -158,7 +158,7 @@ pub(crate) async fn release(
     token: HoldToken,
 ) -> Result<Response, Problem> {
     token.check(&service, hold_id)?;
-    let show = service.show(show_id)?;
+    let show = service.show(show_id).await?;
     service.execute(&show, ShowCommand::ReleaseHold { hold_id }, None).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -100,10 +100,17 @@ pub(crate) async fn purchase(
     token.check(&service, hold_id)?;
     let route: [&[u8]; 3] = [b"purchase", &show_id.to_bytes(), &hold_id.to_bytes()];
     let request = RequestKey::new("", &route, key.as_str(), &body.raw);
-    let show = service.show(show_id)?;
+    let show = service.show(show_id).await?;
     // The hold is looked at first: where it ended by being paid, the key is known by the time it is asked for.
-    let live = show.inspect(move |state| state.hold(hold_id).is_some()).await.unwrap_or(false);
-    if let Some(done) = paid_before(&service, &show, request).await? {
+    let mut live = is_live(&show, hold_id).await;
+    let mut done = paid_before(&service, &show, request).await?;
+    if !live && done.is_none() && service.ports.store.is_shared() {
+        // Another replica may have made the hold, or sold it, a moment ago.
+        service.catch_up().await?;
+        live = is_live(&show, hold_id).await;
+        done = paid_before(&service, &show, request).await?;
+    }
+    if let Some(done) = done {
         return paid_answer(&service, &done);
     }
     let buyer = body.value.buyer.check()?;
@@ -120,6 +127,10 @@ pub(crate) async fn purchase(
         tracing::error!(%error, "a purchase ended early; its cap or the next start ends the payment");
         Err(problems::outcome(Outcome::Unknown))
     })
+}
+
+async fn is_live(show: &ShowHandle, hold_id: HoldId) -> bool {
+    show.inspect(move |state| state.hold(hold_id).is_some()).await.unwrap_or(false)
 }
 
 /// A checked purchase.

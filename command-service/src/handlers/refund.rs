@@ -66,7 +66,7 @@ pub(crate) async fn refund(
         tickets: body.value.tickets,
         reason: body.value.reason,
     };
-    let done = service.execute(&service.show(show_id)?, command, Some(request)).await?;
+    let done = service.execute(&service.show(show_id).await?, command, Some(request)).await?;
     match done.events.first() {
         Some(ShowEvent::TicketsRefunded(event)) => {
             let body = RefundAnswer::new(&done.info, event, done.position);

@@ -106,13 +106,13 @@ fn request_key(operation: &[u8], show_id: ShowId, key: &IdempotencyKey, body: &[
 }
 
 async fn change(
-    service: &CommandService,
+    service: &Arc<CommandService>,
     show_id: ShowId,
     command: ShowCommand,
     sales: SalesStatus,
     request: RequestKey,
 ) -> Result<Response, Problem> {
-    let show = service.show(show_id)?;
+    let show = service.show(show_id).await?;
     let done = service.execute(&show, command, Some(request)).await?;
     Ok(answer(StatusCode::OK, SalesAnswer { show_id, sales, position: done.position }, done.replayed))
 }

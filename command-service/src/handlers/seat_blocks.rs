@@ -94,7 +94,7 @@ pub(crate) async fn block(
 ) -> Result<Response, Problem> {
     let request = RequestKey::new("organiser", &[b"block", &show_id.to_bytes()], key.as_str(), &body.raw);
     let command = ShowCommand::BlockSeats { seats: body.value.seats, reason: body.value.reason };
-    let done = service.execute(&service.show(show_id)?, command, Some(request)).await?;
+    let done = service.execute(&service.show(show_id).await?, command, Some(request)).await?;
     Ok(changed(&done))
 }
 
@@ -117,7 +117,7 @@ pub(crate) async fn unblock(
 ) -> Result<Response, Problem> {
     let request = RequestKey::new("organiser", &[b"unblock", &show_id.to_bytes()], key.as_str(), &body.raw);
     let command = ShowCommand::UnblockSeats { seats: body.value.seats };
-    let done = service.execute(&service.show(show_id)?, command, Some(request)).await?;
+    let done = service.execute(&service.show(show_id).await?, command, Some(request)).await?;
     Ok(changed(&done))
 }
 

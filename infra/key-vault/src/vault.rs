@@ -76,6 +76,18 @@ pub enum VaultError {
     /// More than four thousand million records.
     #[error("the key vault is full")]
     Full,
+    /// The servers that keep the keys do not answer; try again.
+    #[error("the servers with the customers' keys cannot be used: {reason}")]
+    Unreachable {
+        /// What the client says.
+        reason: String,
+    },
+    /// An entry on the servers is not what this software writes.
+    #[error("a {entry} entry with the customers' keys does not read back")]
+    Malformed {
+        /// Which kind.
+        entry: &'static str,
+    },
     /// The writer has ended, which it does only if it panicked.
     #[error("the key vault's writer has ended")]
     WriterEnded,

@@ -18,7 +18,7 @@ export TICKETFLOW_NATS_SERVER ?= $(abspath $(TARGET))/tools/nats-server
 # Tools that a recipe has just installed are found even where Cargo's folder is not on the path.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
-.PHONY: help build run test bench check openapi fmt lint deny doc advisories test-tools nextest browser postgres pip nats cargo-deny
+.PHONY: help build run test bench check openapi fmt lint deny doc advisories test-tools nextest browser postgres haproxy pip nats cargo-deny
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,7 +63,7 @@ advisories: cargo-deny ## Check for known vulnerabilities, where the database ca
 		echo "advisories: NOT CHECKED, the database at github.com/RustSec/advisory-db cannot be reached from here"; \
 	fi
 
-test-tools: nextest browser postgres nats
+test-tools: nextest browser postgres haproxy nats
 
 nextest:
 	@command -v cargo-nextest >/dev/null || { \
@@ -100,6 +100,12 @@ endif
 postgres:
 ifeq ($(wildcard /usr/lib/postgresql/*/bin/postgres),)
 	$(call debian,postgresql)
+endif
+
+# Debian keeps it where only root has its path.
+haproxy:
+ifeq ($(or $(shell command -v haproxy),$(wildcard /usr/sbin/haproxy)),)
+	$(call debian,haproxy)
 endif
 
 pip:

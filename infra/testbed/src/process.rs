@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use crate::error::{Doing, TestbedError};
 
@@ -76,12 +76,17 @@ impl ServerProcess {
         kill_process(Pid::from_child(child), signal).map_err(Into::into).doing("signal", &self.name)
     }
 
-    /// Stops it without ending it: connections hang.
+    /// Stops it without ending it, and waits until it stands still: connections hang.
     ///
     /// # Errors
     /// [`TestbedError::System`].
     pub fn pause(&self) -> Result<(), TestbedError> {
-        self.signal(Signal::STOP)
+        self.signal(Signal::STOP)?;
+        let Some(child) = &self.child else { return Ok(()) };
+        // The signal is underway when `kill` returns. What has ended stands still too.
+        let stands_still = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        let waited = waitid(WaitId::Pid(Pid::from_child(child)), stands_still);
+        waited.map(|_| ()).map_err(Into::into).doing("wait for", &self.name)
     }
 
     /// Lets it go on after [`Self::pause`].

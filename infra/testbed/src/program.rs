@@ -48,6 +48,30 @@ pub(crate) fn nats_server() -> Result<PathBuf, TestbedError> {
     })
 }
 
+/// Debian's HAProxy, which keeps it where only root has its path.
+pub(crate) fn haproxy() -> Result<PathBuf, TestbedError> {
+    let missing = TestbedError::Missing {
+        program: "HAProxy",
+        remedy: "apt-get install haproxy, or run `make test`, which does",
+    };
+    runs(&["haproxy", "/usr/sbin/haproxy"], "-v").ok_or(missing)
+}
+
+/// nginx, where somebody has installed it: nothing here needs it to run.
+///
+/// # Errors
+/// [`TestbedError::Missing`].
+pub fn nginx() -> Result<PathBuf, TestbedError> {
+    let missing = TestbedError::Missing { program: "nginx", remedy: "apt-get install nginx-light" };
+    runs(&["nginx", "/usr/sbin/nginx"], "-v").ok_or(missing)
+}
+
+/// The first of the programs that tells its version.
+fn runs(programs: &[&str], version: &str) -> Option<PathBuf> {
+    let says = |program: &&&str| Command::new(program).arg(version).output().is_ok();
+    programs.iter().find(says).map(PathBuf::from)
+}
+
 fn nats_version(program: &Path) -> Option<(u32, u32)> {
     let output = Command::new(program).arg("--version").output().ok()?;
     parse_nats_version(&String::from_utf8_lossy(&output.stdout))
@@ -68,6 +92,13 @@ mod tests {
         assert_eq!(parse_nats_version("nats-server: v2.9.10"), Some((2, 9)));
         assert_eq!(parse_nats_version("something else"), None);
         assert!((2, 9) < NATS_OLDEST && (2, 15) > NATS_OLDEST);
+    }
+
+    #[test]
+    fn the_first_program_that_runs_is_taken() {
+        let found = runs(&["no-such-program", "cargo"], "--version");
+        assert_eq!(found, Some(PathBuf::from("cargo")));
+        assert_eq!(runs(&["no-such-program"], "--version"), None);
     }
 
     #[test]

@@ -17,7 +17,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Follows the log until the service is gone or the log is closed.
 pub(crate) async fn follow(service: Weak<CommandService>) {
-    let Some(mut next) = service.upgrade().map(|service| service.ports.store.log().head().position + 1) else {
+    let Some(mut next) = service.upgrade().map(|service| service.ports.store.log().head().position + 1)
+    else {
         return;
     };
     loop {

@@ -100,7 +100,11 @@ impl CommandService {
 
     /// Waits until this replica has all that was acknowledged before, here or on any other.
     pub async fn catch_up(&self) -> Result<(), Problem> {
-        self.ports.store.catch_up(CATCHES_UP_WITHIN).await.map_err(|_| problems::outcome(Outcome::Unavailable))
+        self.ports
+            .store
+            .catch_up(CATCHES_UP_WITHIN)
+            .await
+            .map_err(|_| problems::outcome(Outcome::Unavailable))
     }
 
     /// Carries a command out, or finds the answer of the same request made before.

@@ -94,11 +94,7 @@ fn open(state: &ShowState) -> Open {
 /// Takes up payments that nobody brings to their end any more: at a start all of them, but where another replica may be at
 /// it only those that take longer than a payment can. Asking the gateway twice does no harm; asking too early would close
 /// the key of a charge on its way.
-async fn resume_payments(
-    service: &Arc<CommandService>,
-    show: &ShowHandle,
-    resumed: &mut HashSet<OrderId>,
-) {
+async fn resume_payments(service: &Arc<CommandService>, show: &ShowHandle, resumed: &mut HashSet<OrderId>) {
     let patience = if service.ports.store.is_shared() {
         (service.ports.config.payment_timeout + SURELY_INTERRUPTED_AFTER).as_millis() as i64
     } else {

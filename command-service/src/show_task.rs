@@ -329,7 +329,8 @@ impl ShowTask {
         let mut draft = Draft { answers: Vec::with_capacity(commands.len()), ..Draft::default() };
         let context = Context { now };
         let left_to_others = commands.is_empty() && !self.wrote_last;
-        let due = if left_to_others { Timestamp::from_millis(now.as_millis() - LEFT_TO_OTHERS_MS) } else { now };
+        let due =
+            if left_to_others { Timestamp::from_millis(now.as_millis() - LEFT_TO_OTHERS_MS) } else { now };
         if self.fold.state.next_deadline().is_some_and(|deadline| deadline <= due) {
             let ends = decide(&self.fold.state, &ShowCommand::ExpireHolds, &context);
             self.take(&mut draft, None, ends.map_err(|rejection| Outcome::Rejected(rejection, None)));

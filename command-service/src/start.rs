@@ -13,8 +13,11 @@ use crate::show_task::{TaskMetrics, TaskPorts};
 /// called within a Tokio runtime.
 #[must_use]
 pub fn start(ports: CommandPorts, shows: Shows) -> Arc<CommandService> {
-    let task_ports =
-        TaskPorts { store: ports.store.clone(), clock: ports.clock.clone(), metrics: TaskMetrics::register() };
+    let task_ports = TaskPorts {
+        store: ports.store.clone(),
+        clock: ports.clock.clone(),
+        metrics: TaskMetrics::register(),
+    };
     let service = Arc::new(CommandService { shows: ShowDirectory::start(shows, task_ports), ports });
     for (show_id, _) in service.shows.all() {
         settlement::start(&service, show_id);

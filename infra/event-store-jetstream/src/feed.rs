@@ -1,13 +1,17 @@
 //! All batches behind a sequence, in order and without a gap.
 //!
-//! An ephemeral consumer brings them; own batches are taken from the acknowledgements where they are next. A gap, a missed
-//! heartbeat or a lost connection ends the feed, and whoever follows begins again behind the last batch.
+//! An ephemeral consumer brings them; own batches are taken from the acknowledgements where they are next. The server does not
+//! repeat what was lost on the way, so a gap, a heartbeat that names a later message, or none in time ends the feed, and whoever
+//! follows begins again behind the last batch.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::Subscriber;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, push};
 use async_nats::jetstream::stream::Stream;
+use async_nats::jetstream::{Context, Message};
+use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use ticketflow_event_store::{BatchMessage, Cursor, Delivered, FollowError, StreamId};
@@ -16,8 +20,12 @@ use crate::arrivals::Arrivals;
 use crate::message;
 use crate::tails::{Tail, Tails};
 
-/// The server says so often that it is there; the consumer counts as lost after two of them.
+/// An idle server says so often that it is there, and which message it sent last.
 const HEARTBEAT: Duration = Duration::from_secs(1);
+/// The consumer counts as lost after this time without a sign of life.
+const SILENT_FOR: Duration = Duration::from_millis(2_500);
+/// Header of a heartbeat: the sequence of the last message that was sent.
+const LAST_SENT: &str = "Nats-Last-Stream";
 /// The server removes a consumer that nobody listens to after this time.
 const REMOVED_AFTER: Duration = Duration::from_secs(30);
 
@@ -25,6 +33,7 @@ const REMOVED_AFTER: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub(crate) struct Source {
     pub(crate) stream: Stream,
+    pub(crate) context: Context,
     pub(crate) client: async_nats::Client,
     pub(crate) arrivals: Arc<Arrivals>,
     pub(crate) tails: Arc<Tails>,
@@ -55,7 +64,7 @@ enum State {
 
 struct Feed {
     source: Source,
-    messages: push::Messages,
+    messages: Subscriber,
     next: u64,
 }
 
@@ -63,7 +72,7 @@ fn lost(error: impl std::fmt::Display) -> FollowError {
     FollowError::Lost(error.to_string())
 }
 
-async fn listen(source: &Source, next: u64) -> Result<push::Messages, FollowError> {
+async fn listen(source: &Source, next: u64) -> Result<Subscriber, FollowError> {
     let info = source.stream.get_info().await.map_err(lost)?;
     let state = &info.state;
     if state.last_sequence + 1 < next {
@@ -73,8 +82,10 @@ async fn listen(source: &Source, next: u64) -> Result<push::Messages, FollowErro
     if state.first_sequence > next || state.deleted_count.unwrap_or(0) > 0 {
         return Err(FollowError::Damaged("messages were deleted from it".to_owned()));
     }
+    let inbox = source.client.new_inbox();
+    let messages = source.client.subscribe(inbox.clone()).await.map_err(lost)?;
     let consumer = source.stream.create_consumer(push::Config {
-        deliver_subject: source.client.new_inbox(),
+        deliver_subject: inbox,
         deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: next },
         ack_policy: AckPolicy::None,
         flow_control: true,
@@ -84,7 +95,8 @@ async fn listen(source: &Source, next: u64) -> Result<push::Messages, FollowErro
         memory_storage: true,
         ..push::Config::default()
     });
-    consumer.await.map_err(lost)?.messages().await.map_err(lost)
+    consumer.await.map_err(lost)?;
+    Ok(messages)
 }
 
 async fn advance(mut feed: Feed) -> (Result<Delivered, FollowError>, State) {
@@ -110,10 +122,16 @@ impl Feed {
             }
             let message = tokio::select! {
                 biased;
-                message = self.messages.next() => message,
+                message = tokio::time::timeout(SILENT_FOR, self.messages.next()) => message,
                 () = self.source.arrivals.news.notified() => continue,
             };
-            let message = message.ok_or_else(|| lost("the connection was closed"))?.map_err(lost)?;
+            let message = message.map_err(|_| lost("the server is silent"))?;
+            let message = message.ok_or_else(|| lost("the connection was closed"))?;
+            if message.status.is_some() {
+                self.hear(&message).await?;
+                continue;
+            }
+            let message = Message { message, context: self.source.context.clone() };
             let sequence = message.info().map_err(lost)?.stream_sequence;
             if sequence < self.next {
                 continue;
@@ -126,5 +144,18 @@ impl Feed {
                 FollowError::Damaged(format!("message {sequence} does not read back: {reason}"))
             });
         }
+    }
+
+    /// A heartbeat, or the server's question how far we are.
+    async fn hear(&self, status: &async_nats::Message) -> Result<(), FollowError> {
+        if let Some(question) = &status.reply {
+            self.source.client.publish(question.clone(), Bytes::new()).await.map_err(lost)?;
+        }
+        let last = status.headers.as_ref().and_then(|headers| headers.get(LAST_SENT));
+        let last = last.and_then(|last| last.as_str().parse::<u64>().ok()).unwrap_or(0);
+        if last >= self.next {
+            return Err(lost(format!("message {} was sent and did not come", self.next)));
+        }
+        Ok(())
     }
 }

@@ -176,6 +176,7 @@ impl LogServer for JetStreamServer {
     fn follow(&self, after: Cursor) -> BoxStream<'static, Result<Delivered, FollowError>> {
         let source = Source {
             stream: self.stream.clone(),
+            context: self.context.clone(),
             client: self.context.client(),
             arrivals: self.arrivals.clone(),
             tails: self.tails.clone(),

@@ -120,7 +120,9 @@ impl KeyBucket {
             Some(value) if value == DESTROYED => Ok(None),
             Some(value) => {
                 let lookup = <[u8; LOOKUP_BYTES]>::try_from(&value[..]);
-                lookup.map(|lookup| Some(RutLookup(lookup))).map_err(|_| VaultError::Malformed { entry: "customer" })
+                lookup
+                    .map(|lookup| Some(RutLookup(lookup)))
+                    .map_err(|_| VaultError::Malformed { entry: "customer" })
             }
         }
     }

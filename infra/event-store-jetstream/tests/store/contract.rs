@@ -1,20 +1,23 @@
 //! The suite that every event store has to pass, on one server and on three.
 
 use std::cell::RefCell;
+use std::net::SocketAddr;
 use std::rc::Rc;
 
 use futures_util::future::LocalBoxFuture;
 use tempfile::TempDir;
 use ticketflow_event_store::EventStore;
 use ticketflow_event_store_contract::{Log, World, run_all};
-use ticketflow_testbed::{NatsCluster, NatsServer};
+use ticketflow_testbed::{NatsCluster, NatsServer, TcpProxy};
 
-use crate::servers::{open, or_skip, start, with_stream};
+use crate::servers::{open, or_skip, start, through, with_stream};
 
 /// The servers that logs are on; all logs of a suite share them.
 trait Servers: Clone + 'static {
     fn name(&self) -> &'static str;
     fn url(&self) -> String;
+    /// Of the server that clients of the suite connect to.
+    fn address(&self) -> SocketAddr;
     /// Kills all and starts them again.
     fn restart(&self);
 }
@@ -42,6 +45,10 @@ impl Servers for Shared<NatsServer> {
         self.0.borrow().event_store_url()
     }
 
+    fn address(&self) -> SocketAddr {
+        self.0.borrow().address()
+    }
+
     fn restart(&self) {
         let mut server = self.0.borrow_mut();
         server.process().kill();
@@ -56,6 +63,10 @@ impl Servers for Shared<NatsCluster> {
 
     fn url(&self) -> String {
         self.0.borrow().event_store_url()
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.0.borrow().nodes()[0].address()
     }
 
     fn restart(&self) {
@@ -78,6 +89,8 @@ struct Logs<S> {
 struct OneLog<S> {
     servers: S,
     stream: String,
+    /// Between the log's users and the servers.
+    proxy: TcpProxy,
     opened: Vec<(EventStore, TempDir)>,
 }
 
@@ -88,8 +101,12 @@ impl<S: Servers> World for Logs<S> {
 
     fn empty_log(&mut self) -> LocalBoxFuture<'_, Box<dyn Log>> {
         self.made += 1;
-        let log =
-            OneLog { servers: self.servers.clone(), stream: format!("LOG{}", self.made), opened: Vec::new() };
+        let log = OneLog {
+            servers: self.servers.clone(),
+            stream: format!("LOG{}", self.made),
+            proxy: TcpProxy::start(self.servers.address()).expect("the proxy starts"),
+            opened: Vec::new(),
+        };
         Box::pin(async { Box::new(log) as Box<dyn Log> })
     }
 }
@@ -99,6 +116,7 @@ impl<S: Servers> Log for OneLog<S> {
         Box::pin(async {
             let folder = tempfile::tempdir().expect("a folder");
             let url = with_stream(&self.servers.url(), &self.stream);
+            let url = through(&url, self.proxy.address());
             let store = open(&url, folder.path()).await.expect("the replica opens");
             self.opened.push((store.clone(), folder));
             store
@@ -112,8 +130,13 @@ impl<S: Servers> Log for OneLog<S> {
         })
     }
 
-    fn lose_acknowledgements(&mut self, _lose: bool) -> bool {
-        false
+    fn lose_acknowledgements(&mut self, lose: bool) -> bool {
+        if lose {
+            self.proxy.swallow_answers();
+        } else {
+            self.proxy.resume().expect("the proxy goes on");
+        }
+        true
     }
 
     fn close(mut self: Box<Self>) -> LocalBoxFuture<'static, ()> {

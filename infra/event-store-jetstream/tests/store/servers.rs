@@ -38,3 +38,10 @@ pub(crate) fn with_stream(url: &str, stream: &str) -> String {
     let (servers, query) = url.split_once('?').expect("it has a query");
     format!("{servers}/{stream}?{query}")
 }
+
+/// The address with a proxy in place of its servers.
+pub(crate) fn through(url: &str, proxy: std::net::SocketAddr) -> String {
+    let (_, rest) = url.split_once("://").expect("it has a scheme");
+    let path = rest.find('/').expect("it has a stream");
+    format!("jetstream://{proxy}{}", &rest[path..])
+}

@@ -79,11 +79,40 @@ impl Secrets {
             Some(key) => check_operator_key(key)?,
             None => HEXLOWER.encode(&read_or_make::<32>(&folder.join(OPERATOR_KEY_FILE))?),
         };
-        Ok(Self {
+        Ok(Self::of(operator_key, &service))
+    }
+}
+
+impl Secrets {
+    /// Secrets that all replicas share: `operator` and `service` are random bytes from where they are kept together. The
+    /// operator's key is written into the data folder, where tools look for it.
+    ///
+    /// # Errors
+    /// [`SecretsError`].
+    pub fn shared(
+        folder: &Path,
+        operator_key: Option<String>,
+        operator: &[u8; 32],
+        service: &[u8; 64],
+    ) -> Result<Self, SecretsError> {
+        let operator_key = match operator_key {
+            Some(key) => check_operator_key(key)?,
+            None => {
+                let path = folder.join(OPERATOR_KEY_FILE);
+                let failed = |source| SecretsError::File { path: path.clone(), source };
+                make(&path, operator).map_err(failed)?;
+                HEXLOWER.encode(operator)
+            }
+        };
+        Ok(Self::of(operator_key, service))
+    }
+
+    fn of(operator_key: String, service: &[u8; 64]) -> Self {
+        Self {
             operator_key,
             hold_token_secret: service[..32].try_into().expect("half of 64 bytes"),
             ticket_signing_seed: service[32..].try_into().expect("half of 64 bytes"),
-        })
+        }
     }
 }
 

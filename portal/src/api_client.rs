@@ -120,7 +120,7 @@ impl ApiError {
 #[derive(Clone)]
 enum Transport {
     InProcess(Router),
-    Remote { base: String, client: Client<HttpConnector, Body> },
+    Remote { base: String, client: Client<HttpConnector, Body>, own_reads: Option<Router> },
 }
 
 /// A handle on the API; cloning it is cheap.
@@ -159,8 +159,17 @@ impl ApiClient {
             .pool_idle_timeout(IDLE_CONNECTION_TIMEOUT)
             .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS)
             .build(connector);
-        let transport = Transport::Remote { base: base.to_owned(), client };
+        let transport = Transport::Remote { base: base.to_owned(), client, own_reads: None };
         Ok(Self { transport, deadlines: ApiDeadlines::default() })
+    }
+
+    /// Answers reads by a router of this process, such as one that has a replica of the log; everything else still goes to
+    /// the API. Of no effect where everything is in this process.
+    pub fn with_own_reads(mut self, router: Router) -> Self {
+        if let Transport::Remote { own_reads, .. } = &mut self.transport {
+            *own_reads = Some(router);
+        }
+        self
     }
 
     /// Other deadlines than the defaults.
@@ -273,11 +282,11 @@ impl ApiClient {
     async fn send(&self, request: Request<Body>, deadline: Duration) -> Result<Response<Body>, ApiError> {
         let exchange = async {
             match &self.transport {
-                Transport::InProcess(router) => match router.clone().oneshot(request).await {
-                    Ok(response) => Ok(response),
-                    Err(never) => match never {},
-                },
-                Transport::Remote { base, client } => {
+                Transport::InProcess(router) => Ok(ask(router, request).await),
+                Transport::Remote { own_reads: Some(router), .. } if request.method() == Method::GET => {
+                    Ok(ask(router, request).await)
+                }
+                Transport::Remote { base, client, .. } => {
                     let (mut head, body) = request.into_parts();
                     let address = format!("{base}{}", head.uri);
                     head.uri = address.parse().map_err(|error| unreadable("its own address", error))?;
@@ -289,6 +298,13 @@ impl ApiClient {
             }
         };
         tokio::time::timeout(deadline, exchange).await.unwrap_or(Err(ApiError::DeadlinePassed(deadline)))
+    }
+}
+
+async fn ask(router: &Router, request: Request<Body>) -> Response<Body> {
+    match router.clone().oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
     }
 }
 

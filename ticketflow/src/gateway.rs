@@ -10,7 +10,7 @@ use clap::Args;
 use ticketflow_http::{Server, ServerOptions, Shell, ShellOptions, Shutdown};
 use ticketflow_payment::{SimulatedGateway, simulator_router};
 
-use crate::serve::begin_on_signal;
+use crate::node::begin_on_signal;
 
 /// Options of `gateway`.
 #[derive(Args)]

@@ -4,13 +4,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use http::header::CONTENT_TYPE;
 use serde::Serialize;
-use ticketflow_event_store::{EmbeddedLog, Position, StorageState};
+use ticketflow_event_store::{EventStore, Position, ReplicaState, StorageState};
 use ticketflow_http::{ApiRoutes, Problem, Shell};
 use ticketflow_telemetry::MetricsPage;
 use utoipa::ToSchema;
@@ -25,7 +26,7 @@ pub(crate) struct Probes {
     /// The name of this replica.
     pub instance: String,
     /// Where events go.
-    pub log: EmbeddedLog,
+    pub store: EventStore,
     /// Requests in flight.
     pub shell: Shell,
     /// What `/metrics` shows.
@@ -34,11 +35,13 @@ pub(crate) struct Probes {
 
 /// The routes of the probes.
 pub(crate) fn router(probes: Probes) -> Router {
-    let (shell, log) = (probes.shell.clone(), probes.log.clone());
+    let (shell, store) = (probes.shell.clone(), probes.store.clone());
     probes.metrics.before_render(move || {
         shell.publish_gauges();
-        metrics::gauge!("log_head_position").set(log.head().position as f64);
-        let low = log.storage_state() == StorageState::Low;
+        metrics::gauge!("log_head_position").set(store.log().head().position as f64);
+        let following = store_state(&store) == "ok";
+        metrics::gauge!("event_store_reachable").set(if following { 1.0 } else { 0.0 });
+        let low = store.storage_state() == StorageState::Low;
         metrics::gauge!("log_storage_low").set(if low { 1.0 } else { 0.0 });
     });
     table().into_router().with_state(probes)
@@ -52,11 +55,16 @@ pub(crate) fn openapi() -> OpenApi {
 fn table() -> ApiRoutes<Probes> {
     ApiRoutes::default()
         .at("GET /health/live", routes!(live), &[])
-        .at("GET /health/ready", routes!(ready), &[STOPPING])
+        .at("GET /health/ready", routes!(ready), &[STOPPING, EVENT_STORE_LOST])
         .at("GET /v1/instance", routes!(instance), &[])
         .at("GET /metrics", routes!(metrics_page), &[])
 }
 
+/// A replica that has not heard of its log server for so long takes no commands: others may.
+const LOST_AFTER: Duration = Duration::from_secs(5);
+
+const EVENT_STORE_LOST: Problem =
+    Problem::unavailable("event_store_lost", "The event store cannot be reached", 1_000);
 const STOPPING: Problem = Problem::unavailable("stopping", "The server is stopping", 1_000);
 
 /// That the process answers.
@@ -80,7 +88,9 @@ struct Readiness {
 
 /// Which replica this is.
 #[derive(Serialize, ToSchema)]
-#[schema(example = json!({"instance": "ticketflow-0", "version": "0.1.0", "pid": 4711, "position": 1204}))]
+#[schema(example = json!({"instance": "ticketflow-0", "version": "0.1.0", "pid": 4711, "position": 1204,
+    "chain_hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "event_store": "ok"
+}))]
 struct Instance {
     /// As in the header `X-Instance`.
     instance: String,
@@ -89,6 +99,10 @@ struct Instance {
     /// Of the last event.
     #[schema(value_type = u64)]
     position: Position,
+    /// The link of the hash chain at that position, hexadecimal: equal on all replicas at the same position.
+    chain_hash: String,
+    /// `ok`; `lost` while the log server cannot be reached; `stopped` when it has another history.
+    event_store: &'static str,
 }
 
 /// Does the process answer?
@@ -111,11 +125,18 @@ async fn ready(State(probes): State<Probes>) -> Result<Json<Readiness>, Problem>
     if !probes.ready.load(Ordering::SeqCst) {
         return Err(STOPPING);
     }
-    let storage = match probes.log.storage_state() {
+    match probes.store.replica_state() {
+        Some(ReplicaState::Lost { since, reason }) if since.elapsed() >= LOST_AFTER => {
+            return Err(EVENT_STORE_LOST.detail(reason));
+        }
+        Some(ReplicaState::Stopped { reason }) => return Err(EVENT_STORE_LOST.detail(reason)),
+        _ => {}
+    }
+    let storage = match probes.store.storage_state() {
         StorageState::Low => "low",
         StorageState::Normal => "ok",
     };
-    Ok(Json(Readiness { status: "ready", position: probes.log.head().position, storage }))
+    Ok(Json(Readiness { status: "ready", position: probes.store.log().head().position, storage }))
 }
 
 /// Which replica is this?
@@ -124,12 +145,24 @@ async fn ready(State(probes): State<Probes>) -> Result<Json<Readiness>, Problem>
     responses((status = 200, description = "Its name, version, process and position", body = Instance))
 )]
 async fn instance(State(probes): State<Probes>) -> Json<Instance> {
+    let head = probes.store.log().head();
     Json(Instance {
         instance: probes.instance,
         version: env!("CARGO_PKG_VERSION"),
         pid: std::process::id(),
-        position: probes.log.head().position,
+        position: head.position,
+        chain_hash: head.chain_hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+        event_store: store_state(&probes.store),
     })
+}
+
+/// How a process stands to the event store.
+fn store_state(store: &EventStore) -> &'static str {
+    match store.replica_state() {
+        None | Some(ReplicaState::Following) => "ok",
+        Some(ReplicaState::Lost { .. }) => "lost",
+        Some(ReplicaState::Stopped { .. }) => "stopped",
+    }
 }
 
 /// Metrics

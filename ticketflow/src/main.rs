@@ -8,12 +8,14 @@ mod export;
 mod gateway;
 mod health;
 mod import;
+mod node;
 mod openapi;
 mod plan;
 mod progress;
 mod replay;
 mod serve;
 mod snapshot_keeper;
+mod store;
 mod verify;
 
 use std::process::ExitCode;
@@ -36,6 +38,12 @@ struct Cli {
 enum Command {
     /// Runs everything in one process: API, portal, payment simulator
     Serve(serve::ServeArguments),
+    /// Takes commands as one of several replicas of an event store
+    CommandService(serve::CommandServiceArguments),
+    /// Answers reads from its own replica of an event store
+    Projections(serve::ProjectionsArguments),
+    /// Serves the pages: reads from its own replica, commands through an API
+    Portal(serve::PortalArguments),
     /// Creates the demo shows on a running server, and a crowd that buys if asked for
     Demo(demo::DemoArguments),
     /// Proves a data folder: checksums, hash chain, invariants, read models
@@ -62,6 +70,9 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve(arguments) => serve::run(arguments),
+        Command::CommandService(arguments) => serve::run_command_service(arguments),
+        Command::Projections(arguments) => serve::run_projections(arguments),
+        Command::Portal(arguments) => serve::run_portal(arguments),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
         Command::Replay(arguments) => replay::run(arguments),

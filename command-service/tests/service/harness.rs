@@ -20,9 +20,9 @@ use ticketflow_command_service::{
     Clock, CommandConfig, CommandPorts, CommandService, HoldTokens, LocateOrder, load_shows, start,
     store_shows,
 };
-use ticketflow_event_store::{Disk, EmbeddedLog, LogOptions, RealDisk};
+use ticketflow_event_store::{Disk, EmbeddedLog, EventStore, LogOptions, RealDisk};
 use ticketflow_http::{OperatorKey, Shell, ShellOptions, Shutdown};
-use ticketflow_key_vault::KeyVault;
+use ticketflow_key_vault::{CustomerKeys, KeyVault};
 use ticketflow_payment::{ChargeStatus, SimulatedGateway};
 use ticketflow_projections::{
     FeedRunner, QueryPorts, ReadModels, WholeMapPace, restore_models, store_models,
@@ -113,8 +113,6 @@ impl House {
 
     /// Starts the service on whatever the log has.
     pub(crate) fn open(&self) -> Running {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        let runtime = runtime.expect("a runtime");
         let options = LogOptions {
             low_space_bytes: self.low_space_bytes,
             housekeeping_interval_ms: 20,
@@ -122,6 +120,28 @@ impl House {
         };
         let (log, _) = EmbeddedLog::open(self.disk.clone(), options).expect("the log opens");
         let vault = Arc::new(KeyVault::open_or_create(&self.vault()).expect("the vault opens"));
+        Running::start(new_runtime(), EventStore::embedded(log), vault, self)
+    }
+
+    /// Starts the service as a replica of an event store on other servers, which opens within the runtime.
+    pub(crate) fn open_replica<F>(&self, open: impl FnOnce() -> F) -> Running
+    where
+        F: Future<Output = (EventStore, Arc<dyn CustomerKeys>)>,
+    {
+        let runtime = new_runtime();
+        let (store, vault) = runtime.block_on(open());
+        Running::start(runtime, store, vault, self)
+    }
+}
+
+fn new_runtime() -> Runtime {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.expect("a runtime")
+}
+
+impl Running {
+    fn start(runtime: Runtime, store: EventStore, vault: Arc<dyn CustomerKeys>, house: &House) -> Self {
+        let log = store.log().clone();
         let signer = TicketSigner::new(&[7; 32]);
         let operator_key = OperatorKey::new(OPERATOR);
         let models = Arc::new(restore_models(&log));
@@ -129,15 +149,15 @@ impl House {
         let guard = runtime.enter();
         runner.follow().expect("the log can be followed");
         let ports = CommandPorts {
-            log: log.clone(),
-            clock: Clock::Manual(self.clock.clone()),
+            store: store.clone(),
+            clock: Clock::Manual(house.clock.clone()),
             vault,
-            gateway: Arc::new(self.gateway.clone()),
+            gateway: Arc::new(house.gateway.clone()),
             hold_tokens: HoldTokens::new(&[9; 32]),
             signer: signer.clone(),
-            locate_order: locate_order(models.clone(), log.clone()),
+            locate_order: locate_order(models.clone(), store),
             operator_key,
-            config: CommandConfig { payment_timeout: self.payment_timeout },
+            config: CommandConfig { payment_timeout: house.payment_timeout },
         };
         let service = start(ports, load_shows(&log).expect("the shows fold"));
         let queries = ticketflow_projections::router(QueryPorts {
@@ -153,15 +173,16 @@ impl House {
         drop(guard);
         let shell = Shell::new(ShellOptions { instance: "test".into(), max_in_flight: 8_192 });
         let router = shell.wrap(ticketflow_command_service::router(service.clone()).merge(queries));
-        Running { router, service, log, runtime: Some(runtime) }
+        Self { router, service, log, runtime: Some(runtime) }
     }
 }
 
-fn locate_order(models: Arc<ReadModels>, log: EmbeddedLog) -> LocateOrder {
+fn locate_order(models: Arc<ReadModels>, store: EventStore) -> LocateOrder {
     Arc::new(move |order_id| {
-        let (models, head) = (models.clone(), log.head().position);
+        let (models, store) = (models.clone(), store.clone());
         Box::pin(async move {
-            models.wait_for(head, PATIENCE).await;
+            let _ = store.catch_up(PATIENCE).await;
+            models.wait_for(store.log().head().position, PATIENCE).await;
             models.show_of_order(order_id)
         })
     })
@@ -193,8 +214,8 @@ impl Running {
 
     /// The next start goes through snapshots.
     pub(crate) fn store_snapshots(&self) {
-        store_shows(&self.service.ports.log).expect("the shows are stored");
-        store_models(&self.service.ports.log).expect("the read models are stored");
+        store_shows(self.service.ports.store.log()).expect("the shows are stored");
+        store_models(self.service.ports.store.log()).expect("the read models are stored");
     }
 
     pub(crate) fn send(&self, ask: Ask) -> Answer {

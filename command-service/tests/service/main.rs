@@ -16,5 +16,6 @@ mod payment;
 mod personal_data;
 mod plans;
 mod refunds;
+mod replicas;
 mod storage;
 mod troubled_disk;

@@ -19,14 +19,14 @@ pub(crate) fn faulty(calls: &[Call]) -> Control {
 /// What is still to be done at the gateway for a show.
 pub(crate) fn open_charges(service: &Running, show: &str) -> usize {
     let show: ShowId = show.parse().expect("an id");
-    let Ok(handle) = service.service.show(show) else { panic!("the show exists") };
+    let Ok(handle) = service.block_on(service.service.show(show)) else { panic!("the show exists") };
     service.block_on(handle.inspect(|state| state.open_charges().count())).expect("an answer")
 }
 
 /// Waits until a buyer is with the gateway.
 pub(crate) fn until_paying(service: &Running, show: &str) {
     let show: ShowId = show.parse().expect("an id");
-    let Ok(handle) = service.service.show(show) else { panic!("the show exists") };
+    let Ok(handle) = service.block_on(service.service.show(show)) else { panic!("the show exists") };
     let paying = || service.block_on(handle.inspect(|state| state.payments().count())) == Some(1);
     service.until("the payment has started", paying);
 }

@@ -1,0 +1,294 @@
+//! A process of the system: the same parts in every role, with or without commands and pages.
+//!
+//! Order of starting: event store, keys, read models and shows side by side, HTTP. Order of stopping: readiness off, drain
+//! requests, store snapshots, close the event store. Every role has the log and the read models, so that it answers reads by
+//! itself, whatever else is down.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use clap::Args;
+use ticketflow_command_service::{
+    Clock, CommandConfig, CommandPorts, CommandService, HoldTokens, LocateOrder, Shows, load_shows,
+};
+use ticketflow_event_store::{EmbeddedLog, EventStore};
+use ticketflow_http::{OperatorKey, Problem, Server, ServerOptions, Shell, ShellOptions, Shutdown};
+use ticketflow_payment::{HttpGateway, PaymentGateway, SimulatedGateway, simulator_router};
+use ticketflow_portal::{ApiClient, PortalConfig};
+use ticketflow_projections::{FeedRunner, QueryPorts, ReadModels, WholeMapPace, restore_models};
+use ticketflow_telemetry::MetricsPage;
+use ticketflow_ticket_code::TicketSigner;
+
+use crate::snapshot_keeper::SnapshotKeeper;
+use crate::store::{Opened, StoreArguments};
+use crate::{demo, health, openapi};
+
+/// How long a refund looks for an order that was paid a moment ago.
+const LOCATE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Options of every role.
+#[derive(Args)]
+pub(crate) struct NodeArguments {
+    /// Address to listen on
+    #[arg(long, default_value = "127.0.0.1:8080", env = "TICKETFLOW_LISTEN")]
+    pub listen: SocketAddr,
+    #[command(flatten)]
+    pub store: StoreArguments,
+    /// Requests in flight before more are refused
+    #[arg(long, default_value_t = ticketflow_http::DEFAULT_MAX_IN_FLIGHT, env = "TICKETFLOW_MAX_IN_FLIGHT")]
+    pub max_in_flight: usize,
+    /// Name of this replica in X-Instance
+    #[arg(long, default_value = "ticketflow-0", env = "TICKETFLOW_INSTANCE")]
+    pub instance: String,
+}
+
+/// Options of roles that take commands.
+#[derive(Args)]
+pub(crate) struct CommandArguments {
+    /// Payment gateway: `simulated`, or http://HOST:PORT of `ticketflow gateway`
+    #[arg(long, default_value = "simulated", env = "TICKETFLOW_GATEWAY")]
+    gateway: String,
+    /// Seconds that a buyer waits for the payment gateway
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=60), env = "TICKETFLOW_PAYMENT_TIMEOUT_SECONDS")]
+    payment_timeout_seconds: u64,
+}
+
+/// Where the portal's pages get what they show and send what they do.
+pub(crate) enum Pages {
+    /// There are none.
+    None,
+    /// From this process.
+    OfThisProcess,
+    /// Reads from this process, everything else from the API at this address.
+    Before(String),
+}
+
+/// What a process does beside answering reads.
+pub(crate) struct Role {
+    pub commands: Option<CommandArguments>,
+    pub pages: Pages,
+    /// Fills an empty store with the demo shows.
+    pub demo: bool,
+}
+
+/// Runs until SIGTERM or SIGINT.
+pub(crate) fn run(arguments: NodeArguments, role: Role) -> Result<ExitCode> {
+    let metrics = ticketflow_telemetry::init(&ticketflow_telemetry::Options::default())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.context("cannot start the threads")?.block_on(serve(arguments, role, metrics))
+}
+
+async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Result<ExitCode> {
+    let Opened { store, keys, secrets } = arguments.store.open().await?;
+    let log = store.log().clone();
+    let operator_key = OperatorKey::new(&secrets.operator_key);
+    let signer = TicketSigner::new(&secrets.ticket_signing_seed);
+
+    let (models, runner, shows) = fold(&log, role.commands.is_some()).await?;
+    runner.follow()?;
+    let mut simulator = None;
+    let service = match &role.commands {
+        None => None,
+        Some(commands) => {
+            let (gateway, simulated) = open_gateway(commands, &arguments.store, &store)?;
+            simulator = simulated;
+            let ports = CommandPorts {
+                store: store.clone(),
+                clock: Clock::System,
+                vault: keys,
+                gateway,
+                hold_tokens: HoldTokens::new(&secrets.hold_token_secret),
+                signer: signer.clone(),
+                locate_order: locate_order(models.clone(), store.clone()),
+                operator_key,
+                config: CommandConfig {
+                    payment_timeout: Duration::from_secs(commands.payment_timeout_seconds),
+                },
+            };
+            Some(ticketflow_command_service::start(ports, shows))
+        }
+    };
+    let snapshots = SnapshotKeeper::start(log.clone());
+
+    let shutdown = Shutdown::new();
+    let ready = Arc::new(AtomicBool::new(true));
+    let queries = ticketflow_projections::router(QueryPorts {
+        models,
+        runner,
+        log: log.clone(),
+        signer,
+        operator_key,
+        shutdown: shutdown.clone(),
+        now: || Clock::System.now(),
+        whole_map_pace: WholeMapPace::default(),
+    });
+    let shell = Shell::new(ShellOptions {
+        instance: arguments.instance.clone(),
+        max_in_flight: arguments.max_in_flight,
+    });
+    let probes = health::router(health::Probes {
+        ready: ready.clone(),
+        instance: arguments.instance.clone(),
+        store: store.clone(),
+        shell: shell.clone(),
+        metrics,
+    });
+    let api = api(service, queries, probes, operator_key, simulator.as_ref());
+    let router = match role.pages {
+        Pages::None => shell.wrap_keeping_fallback(api.fallback(ticketflow_http::not_found)),
+        Pages::OfThisProcess => {
+            let client = ApiClient::in_process(api.clone());
+            shell.wrap_keeping_fallback(api.merge(pages(client, simulator.is_some())))
+        }
+        Pages::Before(url) => {
+            let client = ApiClient::remote(&url)?.with_own_reads(api.clone());
+            shell.wrap_keeping_fallback(api.merge(pages(client, true)))
+        }
+    };
+
+    let options = ServerOptions { instance: arguments.instance.clone(), ..ServerOptions::default() };
+    let server = Server::bind(arguments.listen, options)?;
+    let address = server.local_address();
+    tokio::spawn(begin_on_signal(shutdown.clone(), ready));
+    let serving = tokio::spawn(server.serve(router, shutdown));
+    if role.demo {
+        demo::fill(&address.to_string(), &secrets.operator_key).await?;
+    }
+    println!("listening on http://{address}");
+    if role.demo {
+        println!(
+            "open http://{address} to pick seats; the operator's key is in {}/operator.key",
+            arguments.store.folder.data.display()
+        );
+    }
+    let drained = serving.await?;
+    if drained.cut_off > 0 {
+        tracing::warn!(connections = drained.cut_off, "connections were cut off before they had finished");
+    }
+    snapshots.store_at_stop().await;
+    store
+        .close()
+        .await
+        .context("the event log did not close cleanly; it is complete and the next start takes longer")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is no path of the API gets a problem document; everything else is a page, or the portal's own 404.
+fn api(
+    service: Option<Arc<CommandService>>,
+    queries: Router,
+    probes: Router,
+    operator_key: OperatorKey,
+    simulator: Option<&SimulatedGateway>,
+) -> Router {
+    let unknown = axum::routing::any(ticketflow_http::not_found);
+    let mut api = queries.merge(probes).route("/v1/{*path}", unknown);
+    if let Some(service) = service {
+        api = api.merge(ticketflow_command_service::router(service));
+    }
+    if let Some(simulator) = simulator {
+        // Whoever sets faults or reads charges has to be the operator.
+        let guard = axum::middleware::from_fn_with_state(operator_key, operators_only);
+        api = api.nest("/simulator", simulator_router(simulator.clone()).layer(guard));
+    }
+    api
+}
+
+fn pages(client: ApiClient, test_cards: bool) -> Router {
+    ticketflow_portal::router(PortalConfig::new(client).with_test_cards(test_cards)).merge(openapi::router())
+}
+
+async fn operators_only(
+    State(key): State<OperatorKey>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    key.check(request.headers())?;
+    Ok(next.run(request).await)
+}
+
+type Folded = (Arc<ReadModels>, Arc<FeedRunner>, Shows);
+
+/// Read models and, where commands are taken, shows, side by side: both come from snapshots and the events behind them.
+async fn fold(log: &EmbeddedLog, with_shows: bool) -> Result<Folded> {
+    let (for_models, for_shows) = (log.clone(), log.clone());
+    let models = tokio::task::spawn_blocking(move || {
+        let models = Arc::new(restore_models(&for_models));
+        FeedRunner::catch_up(for_models, models.clone()).map(|runner| (models, runner))
+    });
+    let shows =
+        tokio::task::spawn_blocking(
+            move || {
+                if with_shows { load_shows(&for_shows) } else { Ok(Shows::default()) }
+            },
+        );
+    let (models, shows) = tokio::try_join!(models, shows)?;
+    let ((models, runner), shows) = (models?, shows?);
+    Ok((models, runner, shows))
+}
+
+type Gateway = (Arc<dyn PaymentGateway>, Option<SimulatedGateway>);
+
+fn open_gateway(
+    arguments: &CommandArguments,
+    store: &StoreArguments,
+    events: &EventStore,
+) -> Result<Gateway> {
+    match arguments.gateway.as_str() {
+        "simulated" if events.is_shared() => bail!(
+            "a simulated gateway in this process is not known to the other replicas of the event store: \
+             start `ticketflow gateway` and name it with --gateway http://HOST:PORT"
+        ),
+        "simulated" => {
+            let simulator = SimulatedGateway::open(&store.folder.charges())?;
+            Ok((Arc::new(simulator.clone()), Some(simulator)))
+        }
+        url if url.starts_with("http://") => {
+            let timeout = Duration::from_secs(arguments.payment_timeout_seconds);
+            Ok((Arc::new(HttpGateway::new(url, timeout)?), None))
+        }
+        other => bail!("--gateway takes `simulated` or http://HOST:PORT, not {other:?}"),
+    }
+}
+
+/// Finds an order in the read models, waiting until they have what was durable when the question came.
+fn locate_order(models: Arc<ReadModels>, store: EventStore) -> LocateOrder {
+    Arc::new(move |order_id| {
+        let (models, store) = (models.clone(), store.clone());
+        Box::pin(async move {
+            if let Some(show_id) = models.show_of_order(order_id) {
+                return Some(show_id);
+            }
+            // Another replica may have sold it. Where that cannot be asked, what is known here has to do.
+            let _ = store.catch_up(LOCATE_TIMEOUT).await;
+            models.wait_for(store.log().head().position, LOCATE_TIMEOUT).await;
+            models.show_of_order(order_id)
+        })
+    })
+}
+
+/// Begins the shutdown at SIGTERM or SIGINT; `ready` goes off first.
+pub(crate) async fn begin_on_signal(shutdown: Shutdown, ready: Arc<AtomicBool>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!("signals cannot be received; end the process with SIGKILL, which loses nothing");
+        return;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping: no new connections, finishing what is in flight");
+    ready.store(false, Ordering::SeqCst);
+    shutdown.begin();
+}

@@ -1,0 +1,90 @@
+//! Opening the event store, the customers' keys and the secrets: in the data folder, or on the servers that an address names.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use ticketflow_command_service::Secrets;
+use ticketflow_event_store::{EventStore, FatalError, LogOptions, open_replica};
+use ticketflow_event_store_jetstream::{JetStreamAddress, JetStreamServer};
+use ticketflow_key_vault::{CustomerKeys, KeyBucket, KeyVault};
+
+use crate::data_folder::DataFolder;
+use crate::progress::Progress;
+
+/// Which event store.
+#[derive(Args, Clone)]
+pub(crate) struct StoreArguments {
+    #[command(flatten)]
+    pub folder: DataFolder,
+    /// Event store: `file:` (the data folder), or jetstream://HOST:PORT,.../STREAM?replicas=3&monitor=HOST:PORT,...
+    #[arg(long, default_value = "file:", env = "TICKETFLOW_EVENT_STORE")]
+    pub event_store: String,
+    /// Bearer key of operators and organisers, instead of the one in DATA/operator.key
+    #[arg(long, env = "TICKETFLOW_OPERATOR_KEY", hide_env_values = true, hide = true)]
+    operator_key: Option<String>,
+}
+
+/// What everything else is built on.
+pub(crate) struct Opened {
+    pub store: EventStore,
+    pub keys: Arc<dyn CustomerKeys>,
+    pub secrets: Secrets,
+}
+
+/// What reached the disk is unknown: only a fresh start, which reads it, can tell.
+fn abort(error: &FatalError) {
+    tracing::error!(error = %error, "the event log failed; ending the process so that a restart reads what is on disk");
+    eprintln!("the event log failed, ending: {error}");
+    std::process::abort();
+}
+
+impl StoreArguments {
+    /// Opens what the address names, folded up to what the store had at the call.
+    pub(crate) async fn open(&self) -> Result<Opened> {
+        self.folder.create()?;
+        match self.event_store.split_once(':') {
+            Some(("file", "")) => self.open_embedded(),
+            Some(("jetstream", _)) => self.open_jetstream().await,
+            _ => {
+                bail!("--event-store takes `file:` or jetstream://HOST:PORT/..., not {:?}", self.event_store)
+            }
+        }
+    }
+
+    fn open_embedded(&self) -> Result<Opened> {
+        let (log, report) = self.folder.open_log(abort)?;
+        if let Some(cut) = &report.cut {
+            tracing::warn!(
+                ?cut,
+                "the log ended in an unfinished batch, which was never acknowledged; it was cut off"
+            );
+        }
+        let secrets = Secrets::open(&self.folder.data, self.operator_key.clone())?;
+        // A new vault beside an old log would make buyers' data unreadable for ever: that has to be said, not done.
+        let path = self.folder.vault();
+        let is_new = log.head().position == 0;
+        let vault = if is_new { KeyVault::open_or_create(&path) } else { KeyVault::open(&path) };
+        let vault =
+            vault.with_context(|| format!("cannot open the customers' keys in {}", path.display()))?;
+        Ok(Opened { store: EventStore::embedded(log), keys: Arc::new(vault), secrets })
+    }
+
+    async fn open_jetstream(&self) -> Result<Opened> {
+        let address: JetStreamAddress = self.event_store.parse()?;
+        let server = JetStreamServer::connect(&address).await?;
+        let bucket = format!("{}_KEYS", address.stream);
+        let keys = KeyBucket::open(server.context(), &bucket, address.replicas).await;
+        let keys = keys.context("cannot open the customers' keys on the NATS servers")?;
+        let (operator, service) = (keys.secret("operator").await?, keys.secret("service").await?);
+        let secrets = Secrets::shared(&self.folder.data, self.operator_key.clone(), &operator, &service)?;
+        let options = LogOptions { fatal: Arc::new(abort), ..LogOptions::default() };
+        let mut progress = Progress::new("fetching the log", 0);
+        let store = open_replica(&self.folder.data, Arc::new(server), options, |position| {
+            progress.set(position, 0);
+        });
+        let store = store.await?;
+        progress.finish();
+        Ok(Opened { store, keys: Arc::new(keys), secrets })
+    }
+}

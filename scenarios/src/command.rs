@@ -13,10 +13,11 @@ use serde_json::{Map, Value};
 use crate::checker::{CheckOptions, check};
 use crate::kill::{KillOptions, kill_test};
 use crate::load::{self, BaselineOptions, LoadOptions};
+use crate::outages::{OutageOptions, outages};
 use crate::race::race;
 
 /// Names and one line each.
-const COMMANDS: [(&str, &str); 13] = [
+const COMMANDS: [(&str, &str); 14] = [
     ("holds", "distinct single-seat holds"),
     ("hot-seat", "all connections want the same seat"),
     ("beside-readers", "holds alone and beside readers of the seat map"),
@@ -29,6 +30,10 @@ const COMMANDS: [(&str, &str); 13] = [
     ("paired", "holds and baseline in one run, with their ratio"),
     ("race", "200 clients race for one seat; overlapping holds"),
     ("kill", "kill -9 under load, then the independent checker"),
+    (
+        "outages",
+        "the distributed system under load, its processes killed and paused in turn, then the checker",
+    ),
     ("check", "the independent checker alone, on a journal and a server"),
 ];
 
@@ -122,6 +127,11 @@ fn dispatch(prefix: &[&str], name: &str, arguments: &[String]) -> Result<Outcome
         }
         "race" => {
             let report = race(&read_options(arguments)?)?;
+            Outcome::new(&report, report.text(), report.holds())
+        }
+        "outages" => {
+            let options: OutageOptions = read_options(arguments)?;
+            let report = outages(&options)?;
             Outcome::new(&report, report.text(), report.holds())
         }
         "kill" => {

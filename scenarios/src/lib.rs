@@ -12,6 +12,8 @@ pub mod http;
 pub mod journal;
 pub mod kill;
 pub mod load;
+pub mod outages;
 pub mod plan;
 pub mod race;
 pub mod seeded;
+pub mod system;

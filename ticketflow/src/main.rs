@@ -16,6 +16,7 @@ mod replay;
 mod serve;
 mod snapshot_keeper;
 mod store;
+mod up;
 mod verify;
 
 use std::process::ExitCode;
@@ -44,6 +45,8 @@ enum Command {
     Projections(serve::ProjectionsArguments),
     /// Serves the pages: reads from its own replica, commands through an API
     Portal(serve::PortalArguments),
+    /// Runs the whole distributed system on this machine, each part a process of its own
+    Up(up::UpArguments),
     /// Creates the demo shows on a running server, and a crowd that buys if asked for
     Demo(demo::DemoArguments),
     /// Proves a data folder: checksums, hash chain, invariants, read models
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
         Command::CommandService(arguments) => serve::run_command_service(arguments),
         Command::Projections(arguments) => serve::run_projections(arguments),
         Command::Portal(arguments) => serve::run_portal(arguments),
+        Command::Up(arguments) => up::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
         Command::Replay(arguments) => replay::run(arguments),

@@ -217,7 +217,7 @@ fn holds_of_a_replica_that_is_gone_end_in_time() {
     let events =
         a.send(Ask::get(format!("/v1/ops/events?stream=show-{show}&limit=100")).organiser()).expect(200);
     let ended =
-        events["data"].as_array().unwrap().iter().filter(|event| event["type"] == "hold_expired").count();
+        events["data"].as_array().unwrap().iter().filter(|event| event["type"] == "HoldExpired").count();
     assert_eq!(ended, 2);
 }
 

@@ -160,6 +160,16 @@ fn leader_seen_at(monitor_port: u16) -> Option<String> {
     (!leader.is_empty()).then(|| leader.to_owned())
 }
 
+/// The name of the server that leads a stream, as the one with that monitoring port sees it.
+fn stream_leader_seen_at(monitor_port: u16, stream: &str) -> Option<String> {
+    let (_, body) = http_probe::get(monitor_port, "/jsz?streams=true")?;
+    let page: Value = serde_json::from_str(&body).ok()?;
+    let accounts = page["account_details"].as_array()?.iter();
+    let mut streams = accounts.filter_map(|account| account["stream_detail"].as_array()).flatten();
+    let found = streams.find(|detail| detail["name"] == stream)?;
+    found["cluster"]["leader"].as_str().map(str::to_owned)
+}
+
 /// Three private NATS servers as a cluster. End when dropped, and their folders go.
 #[derive(Debug)]
 pub struct NatsCluster {
@@ -220,6 +230,14 @@ impl NatsCluster {
     pub fn leader(&self) -> Option<usize> {
         let mut running = self.nodes.iter().filter(|node| node.process_id().is_some());
         let name = running.find_map(|node| leader_seen_at(node.monitor_port))?;
+        self.nodes.iter().position(|node| node.name() == name && node.process_id().is_some())
+    }
+
+    /// Which of the servers that run leads the copies of a stream.
+    #[must_use]
+    pub fn stream_leader(&self, stream: &str) -> Option<usize> {
+        let mut running = self.nodes.iter().filter(|node| node.process_id().is_some());
+        let name = running.find_map(|node| stream_leader_seen_at(node.monitor_port, stream))?;
         self.nodes.iter().position(|node| node.name() == name && node.process_id().is_some())
     }
 

@@ -17,7 +17,7 @@ use crate::seeded::Seeded;
 
 /// An answer that takes longer is no answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
-/// Attempts after which an operation that the server answers with "open" stays open.
+/// Attempts after which an operation that the server answers with "open" stays open, unless said otherwise.
 const MOST_OPEN_ANSWERS: u32 = 8;
 /// Pause before asking again about an open operation, and while the server is gone.
 const OPEN_PAUSE: Duration = Duration::from_millis(50);
@@ -70,6 +70,7 @@ pub(crate) struct BuyerLoop<'a> {
     orders: Vec<LiveOrder>,
     repeatable: Vec<Operation>,
     open: Option<Operation>,
+    most_open_answers: u32,
 }
 
 impl<'a> BuyerLoop<'a> {
@@ -96,7 +97,13 @@ impl<'a> BuyerLoop<'a> {
             orders: Vec::new(),
             repeatable: Vec::new(),
             open: None,
+            most_open_answers: MOST_OPEN_ANSWERS,
         }
+    }
+
+    /// Asks so often about an operation that is answered with "open": where somebody answers while others are down.
+    pub(crate) fn asking_up_to(self, most_open_answers: u32) -> Self {
+        Self { most_open_answers, ..self }
     }
 
     /// Works until the run settles; returns how many operations stayed open.
@@ -112,7 +119,7 @@ impl<'a> BuyerLoop<'a> {
                 self.epoch = view.epoch;
             }
             let operation = match self.open.take() {
-                Some(operation) if operation.open_answers >= MOST_OPEN_ANSWERS => {
+                Some(operation) if operation.open_answers >= self.most_open_answers => {
                     left_open += 1;
                     continue;
                 }

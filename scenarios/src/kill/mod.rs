@@ -4,13 +4,13 @@
 //! lets the clients repeat what was open under the same keys. After the last cycle everything open is resolved, the
 //! server is killed and started once more, and the checker compares the journal with what the server then shows.
 
-mod buyer_loop;
-mod gate;
-mod server;
+pub(crate) mod buyer_loop;
+pub(crate) mod gate;
+pub(crate) mod server;
 mod wire;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use self::buyer_loop::BuyerLoop;
 use self::gate::{Gate, Phase, SellingShow};
-use self::server::{ServerProcess, free_port, verify};
+use self::server::{Role, ServerProcess, free_port, verify};
 use crate::checker::{CheckOptions, CheckReport, check};
 use crate::journal::{JournalWriter, Record, now_ms};
 use crate::plan::{Operator, Plan, read_operator_key};
@@ -148,6 +148,11 @@ pub fn kill_test(options: &KillOptions) -> Result<KillReport> {
     report.with_context(|| format!("kill test with seed {seed} in {}", folder.display()))
 }
 
+fn start_server(options: &KillOptions, data: &Path, port: u16) -> Result<ServerProcess> {
+    let role = Role { name: "serve", data: Some(data), arguments: &options.serve_arguments };
+    ServerProcess::start(&options.binary, &role, port, &data.with_extension("log"))
+}
+
 struct KillRun<'o> {
     options: &'o KillOptions,
     seed: u64,
@@ -168,7 +173,7 @@ impl<'o> KillRun<'o> {
         let port = free_port()?;
         let journal = Arc::new(JournalWriter::create(&journal_path)?);
         journal.append(&Record::Run { seed })?;
-        let server = ServerProcess::start(&options.binary, &data, port, &options.serve_arguments)?;
+        let server = start_server(options, &data, port)?;
         let key = read_operator_key(&data)?;
         let mut run = Self {
             options,
@@ -254,12 +259,7 @@ impl<'o> KillRun<'o> {
         if let Err(error) = verify(&self.options.binary, &self.data) {
             self.failed_verifications.push(format!("{error:#}"));
         }
-        self.server = Some(ServerProcess::start(
-            &self.options.binary,
-            &self.data,
-            self.port,
-            &self.options.serve_arguments,
-        )?);
+        self.server = Some(start_server(self.options, &self.data, self.port)?);
         Ok(())
     }
 

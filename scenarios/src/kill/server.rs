@@ -9,12 +9,24 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::load::parse_address;
 
 /// A server that does not listen after this has failed to recover.
 const READY_LIMIT: Duration = Duration::from_secs(60);
 /// The line that says so.
 const READY: &str = "listening on ";
+
+/// What a process of the program is to do.
+pub(crate) struct Role<'a> {
+    /// The subcommand.
+    pub(crate) name: &'a str,
+    /// Its data folder, where it has one.
+    pub(crate) data: Option<&'a Path>,
+    /// Further arguments.
+    pub(crate) arguments: &'a [String],
+}
 
 /// A running server; dropping it kills it.
 pub(crate) struct ServerProcess {
@@ -23,16 +35,19 @@ pub(crate) struct ServerProcess {
 }
 
 impl ServerProcess {
-    /// Starts `binary serve` on this port and folder and waits for its `listening on` line.
-    pub(crate) fn start(binary: &Path, data: &Path, port: u16, extra: &[String]) -> Result<Self> {
-        let log = std::fs::File::options().create(true).append(true).open(data.with_extension("log"))?;
-        let mut child = Command::new(binary)
-            .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--data"])
-            .arg(data)
-            .args(extra)
+    /// Starts a role on this port and waits for its `listening on` line. What it complains of goes to the end of `log`.
+    pub(crate) fn start(binary: &Path, role: &Role<'_>, port: u16, log: &Path) -> Result<Self> {
+        let complaints = std::fs::File::options().create(true).append(true).open(log)?;
+        let mut command = Command::new(binary);
+        command.args([role.name, "--listen", &format!("127.0.0.1:{port}")]);
+        if let Some(data) = role.data {
+            command.arg("--data").arg(data);
+        }
+        let mut child = command
+            .args(role.arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(log)
+            .stderr(complaints)
             .spawn()
             .with_context(|| format!("starting {}", binary.display()))?;
         let output = child.stdout.take().context("the server's output is piped")?;
@@ -52,11 +67,32 @@ impl ServerProcess {
                 let status = process.child.try_wait().ok().flatten();
                 bail!(
                     "the server did not say `{READY}...` ({error}, exit {status:?}); see {}",
-                    data.with_extension("log").display()
+                    log.display()
                 );
             }
         }
         Ok(process)
+    }
+
+    /// Stops it without ending it: connections hang.
+    pub(crate) fn pause(&self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets it go on.
+    pub(crate) fn resume(&self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    /// Asks it to end as an operator does, and waits until it has.
+    pub(crate) fn stop(&mut self) -> Result<()> {
+        self.signal(Signal::TERM)?;
+        self.child.wait().context("waiting for a server to end")?;
+        Ok(())
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        kill_process(Pid::from_child(&self.child), signal).context("signalling a server")
     }
 
     /// SIGKILL, at once, without any warning to the server; dropping the process then waits for its end.

@@ -1,0 +1,269 @@
+//! The whole distributed system on this machine: three NATS servers, a payment gateway, command services, projections, a portal
+//! and a load balancer, each a process of its own.
+//!
+//! Everything is private: free ports of 127.0.0.1, temporary folders, gone when it is dropped. What is done to it, and what is
+//! asked of it, is left to the scenarios and to `ticketflow up`.
+
+pub(crate) mod pulse;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use ticketflow_testbed::{Backends, LoadBalancer, NatsCluster, Routing};
+
+use crate::http::Client;
+use crate::kill::server::{Role, ServerProcess, free_port, verify};
+use crate::plan::read_operator_key;
+
+/// How long the load balancer may take to find everybody healthy.
+const HEALTHY_WITHIN: Duration = Duration::from_secs(20);
+/// How long replicas may take to have the same log once nothing is written.
+const AGREE_WITHIN: Duration = Duration::from_secs(30);
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How the system is put together.
+#[derive(Clone, Debug)]
+pub struct SystemOptions {
+    /// The program.
+    pub binary: PathBuf,
+    /// Command services; two at least, so that one can be missed.
+    pub command_services: usize,
+    /// Whether writes go to any command service instead of the show's own.
+    pub random_routing: bool,
+}
+
+/// One process of the program, and how to start it again.
+pub struct Node {
+    name: String,
+    role: &'static str,
+    binary: PathBuf,
+    folder: PathBuf,
+    arguments: Vec<String>,
+    port: u16,
+    process: Option<ServerProcess>,
+}
+
+impl Node {
+    fn new(options: &SystemOptions, folder: &Path, name: String, role: &'static str) -> Result<Self> {
+        Ok(Self {
+            folder: folder.join(&name),
+            name,
+            role,
+            binary: options.binary.clone(),
+            arguments: Vec::new(),
+            port: free_port()?,
+            process: None,
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
+    }
+
+    /// Its name in the system.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its data folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Starts it if it is down, and waits until it listens.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start(&mut self) -> Result<()> {
+        if self.process.is_none() {
+            let data = (self.role != "gateway").then_some(self.folder.as_path());
+            let role = Role { name: self.role, data, arguments: &self.arguments };
+            let log = self.folder.with_extension("log");
+            let started = ServerProcess::start(&self.binary, &role, self.port, &log);
+            self.process = Some(started.with_context(|| format!("starting {}", self.name))?);
+        }
+        Ok(())
+    }
+
+    /// Ends it with SIGKILL, and waits until it is gone.
+    pub fn kill(&mut self) {
+        drop(self.process.take());
+    }
+
+    /// Ends it as an operator does.
+    ///
+    /// # Errors
+    /// When it cannot be signalled.
+    pub fn stop(&mut self) -> Result<()> {
+        self.process.take().map_or(Ok(()), |mut process| process.stop())
+    }
+
+    /// Stops it without ending it.
+    ///
+    /// # Errors
+    /// When it cannot be signalled.
+    pub fn pause(&self) -> Result<()> {
+        self.process.as_ref().map_or(Ok(()), ServerProcess::pause)
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Errors
+    /// When it cannot be signalled.
+    pub fn resume(&self) -> Result<()> {
+        self.process.as_ref().map_or(Ok(()), ServerProcess::resume)
+    }
+
+    /// What `/v1/instance` says.
+    fn instance(&self) -> Result<Value> {
+        let mut client = Client::new(self.address(), Duration::from_secs(5));
+        let answer = client.get("/v1/instance", &[])?;
+        Ok(answer.json())
+    }
+}
+
+/// The running system.
+pub struct System {
+    /// What keeps the log.
+    pub nats: NatsCluster,
+    /// The payment gateway.
+    pub gateway: Node,
+    /// What takes commands.
+    pub commands: Vec<Node>,
+    /// What answers reads.
+    pub projections: Vec<Node>,
+    /// The pages.
+    pub portal: Node,
+    /// What everybody talks to.
+    pub balancer: LoadBalancer,
+    /// Bearer key of the operator.
+    pub operator_key: String,
+    // Last: it goes when all processes are gone.
+    folder: tempfile::TempDir,
+}
+
+impl System {
+    /// Starts everything and waits until the load balancer finds all of it healthy. `told` hears what is being started.
+    ///
+    /// # Errors
+    /// When something does not start; [`ticketflow_testbed::TestbedError::Missing`] as the cause where a program is not
+    /// installed.
+    pub fn start(options: &SystemOptions, mut told: impl FnMut(&str)) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("ticketflow-system-").tempdir()?;
+        told("three NATS servers");
+        let nats = NatsCluster::start()?;
+        told("the payment gateway");
+        let mut gateway = Node::new(options, folder.path(), "gateway".to_owned(), "gateway")?;
+        gateway.arguments =
+            vec!["--charges".to_owned(), folder.path().join("charges.jsonl").display().to_string()];
+        gateway.start()?;
+        let new = |role, number| Node::new(options, folder.path(), format!("{role}-{number}"), role);
+        let commands = (1..=options.command_services).map(|number| new("command-service", number));
+        let mut commands = commands.collect::<Result<Vec<_>>>()?;
+        let mut projections = vec![new("projections", 1)?];
+        let mut portal = new("portal", 1)?;
+        let backends = Backends {
+            commands: commands.iter().map(Node::address).collect(),
+            projections: projections.iter().map(Node::address).collect(),
+            portals: vec![portal.address()],
+        };
+        let routing = if options.random_routing { Routing::Random } else { Routing::ByShow };
+        told("the load balancer");
+        let balancer = LoadBalancer::start(&backends, routing)?;
+        let everybody = |node: &mut Node| {
+            node.arguments = vec!["--event-store".to_owned(), nats.event_store_url()];
+            node.arguments.extend(["--instance".to_owned(), node.name.clone()]);
+        };
+        for node in &mut commands {
+            everybody(node);
+            node.arguments.extend(["--gateway".to_owned(), format!("http://{}", gateway.address())]);
+            told(&node.name);
+            node.start()?;
+        }
+        for node in projections.iter_mut().chain([&mut portal]) {
+            everybody(node);
+            if node.role == "portal" {
+                node.arguments.extend(["--api".to_owned(), balancer.url()]);
+            }
+            told(&node.name);
+            node.start()?;
+        }
+        let operator_key =
+            read_operator_key(commands.first().context("there is a command service")?.folder())?;
+        let system = Self { nats, gateway, commands, projections, portal, balancer, operator_key, folder };
+        system.wait_until_healthy()?;
+        Ok(system)
+    }
+
+    /// The folder of all data folders and process logs.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Keeps the folder beyond the system's end.
+    #[must_use]
+    pub fn keep_folder(self) -> PathBuf {
+        self.folder.keep()
+    }
+
+    /// Everybody who has a replica of the log.
+    pub fn replicas(&self) -> impl Iterator<Item = &Node> {
+        self.commands.iter().chain(&self.projections).chain([&self.portal])
+    }
+
+    fn wait_until_healthy(&self) -> Result<()> {
+        let began = Instant::now();
+        loop {
+            let up = ["commands", "projections", "portal"].map(|backend| self.balancer.servers_up(backend));
+            if up == [self.commands.len(), self.projections.len(), 1] {
+                return Ok(());
+            }
+            if began.elapsed() > HEALTHY_WITHIN {
+                bail!("the load balancer finds {up:?} command services, projections and portals healthy");
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// Waits until all replicas are at the same position with the same chain hash, and says which.
+    ///
+    /// # Errors
+    /// When they do not get there.
+    pub fn agree(&self) -> Result<(u64, String)> {
+        let began = Instant::now();
+        loop {
+            let instances: Vec<Value> = self.replicas().map(Node::instance).collect::<Result<_>>()?;
+            let place = |instance: &Value| (instance["position"].clone(), instance["chain_hash"].clone());
+            let first = place(&instances[0]);
+            if instances.iter().all(|instance| place(instance) == first) {
+                let hash = first.1.as_str().context("an instance says its chain hash")?;
+                return Ok((first.0.as_u64().context("an instance says its position")?, hash.to_owned()));
+            }
+            if began.elapsed() > AGREE_WITHIN {
+                bail!("the replicas do not have the same log: {instances:?}");
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// Stops all replicas and proves the log of each.
+    ///
+    /// # Errors
+    /// With what does not hold.
+    pub fn stop_and_verify(&mut self) -> Result<()> {
+        let binary = self.portal.binary.clone();
+        for node in self.commands.iter_mut().chain(&mut self.projections).chain([&mut self.portal]) {
+            node.stop()?;
+            verify(&binary, &node.folder).with_context(|| format!("the log of {}", node.name))?;
+        }
+        Ok(())
+    }
+}

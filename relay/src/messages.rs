@@ -1,8 +1,8 @@
 //! Which events become integration messages, and what those say: CloudEvents 1.0 as JSON.
 //!
 //! Pure. Invariants: the same event gives the same bytes, whoever relays it and whenever; a message says everything that its
-//! readers need, names of seats included; no personal data is in it, only the customer's id. Published shapes are a contract:
-//! `docs/asyncapi.yaml` describes them, and a changed meaning is a new version of the type.
+//! readers need, names of seats included; no personal data is in it, only the customer's id, and no text that a buyer
+//! typed. Published shapes are a contract: `docs/asyncapi.yaml` describes them, and a changed meaning is a new type.
 
 use std::collections::HashMap;
 
@@ -168,8 +168,7 @@ impl ShowBook {
                     show: teller.show(),
                     refund_id: event.refund_id,
                     order_id: event.order_id,
-                    reason: &event.reason,
-                    amount: teller.money(event.amount),
+                    total: teller.money(event.amount),
                     tickets: teller.tickets(&event.tickets, seats),
                 };
                 teller.tell(
@@ -349,8 +348,7 @@ struct Refunded<'a> {
     show: Show<'a>,
     refund_id: RefundId,
     order_id: OrderId,
-    reason: &'a str,
-    amount: Money,
+    total: Money,
     tickets: Vec<Ticket<'a>>,
 }
 

@@ -251,6 +251,8 @@ impl Look {
             let text = position.to_string();
             assert_eq!(header(at, POSITION_HEADER).as_ref(), Some(&text), "message {}", at + 1);
             assert_eq!(header(at, "Nats-Msg-Id").as_ref(), Some(&text));
+            // What keeps it in its one place after the server has forgotten ids: two minutes later.
+            assert_eq!(header(at, "Nats-Expected-Last-Sequence"), Some(at.to_string()));
             let body: Value = serde_json::from_slice(&messages[at].payload).expect("JSON");
             assert_eq!(body["id"], text);
         }

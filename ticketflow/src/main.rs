@@ -1,6 +1,7 @@
 //! The one executable: a subcommand per role and per tool. What each does is in the file of its name.
 
 mod bench;
+mod buffer;
 mod data_folder;
 mod demo;
 mod doctor;

@@ -26,6 +26,7 @@ use ticketflow_projections::{FeedRunner, QueryPorts, ReadModels, WholeMapPace, r
 use ticketflow_telemetry::MetricsPage;
 use ticketflow_ticket_code::TicketSigner;
 
+use crate::buffer::BufferArguments;
 use crate::data_folder::DataFolder;
 use crate::snapshot_keeper::SnapshotKeeper;
 use crate::{demo, health, openapi};
@@ -47,6 +48,8 @@ pub(crate) struct ServeArguments {
     /// Payment gateway: `simulated`, or http://HOST:PORT of `ticketflow gateway`
     #[arg(long, default_value = "simulated", env = "TICKETFLOW_GATEWAY")]
     gateway: String,
+    #[command(flatten)]
+    buffer: BufferArguments,
     /// Seconds that a buyer waits for the payment gateway
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=60), env = "TICKETFLOW_PAYMENT_TIMEOUT_SECONDS")]
     payment_timeout_seconds: u64,
@@ -107,6 +110,7 @@ async fn serve(arguments: ServeArguments, metrics: MetricsPage) -> Result<ExitCo
     };
     let service = ticketflow_command_service::start(ports, shows);
     let snapshots = SnapshotKeeper::start(log.clone());
+    let relay = arguments.buffer.start(&log, &metrics).await?;
 
     let shutdown = Shutdown::new();
     let ready = Arc::new(AtomicBool::new(true));
@@ -162,6 +166,9 @@ async fn serve(arguments: ServeArguments, metrics: MetricsPage) -> Result<ExitCo
     let drained = serving.await?;
     if drained.cut_off > 0 {
         tracing::warn!(connections = drained.cut_off, "connections were cut off before they had finished");
+    }
+    if let Some(relay) = relay {
+        relay.stop().await;
     }
     snapshots.store_at_stop().await;
     log.close()

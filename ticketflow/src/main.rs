@@ -1,6 +1,7 @@
 //! The one executable: a subcommand per role and per tool. What each does is in the file of its name.
 
 mod bench;
+mod buffer;
 mod data_folder;
 mod demo;
 mod doctor;
@@ -45,6 +46,8 @@ enum Command {
     Projections(serve::ProjectionsArguments),
     /// Serves the pages: reads from its own replica, commands through an API
     Portal(serve::PortalArguments),
+    /// Relays integration messages from the log to the buffer of billing and others
+    Relay(serve::RelayArguments),
     /// Runs the whole distributed system on this machine, each part a process of its own
     Up(up::UpArguments),
     /// Creates the demo shows on a running server, and a crowd that buys if asked for
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
         Command::CommandService(arguments) => serve::run_command_service(arguments),
         Command::Projections(arguments) => serve::run_projections(arguments),
         Command::Portal(arguments) => serve::run_portal(arguments),
+        Command::Relay(arguments) => serve::run_relay(arguments),
         Command::Up(arguments) => up::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),

@@ -27,6 +27,7 @@ use ticketflow_projections::{FeedRunner, QueryPorts, ReadModels, WholeMapPace, r
 use ticketflow_telemetry::MetricsPage;
 use ticketflow_ticket_code::TicketSigner;
 
+use crate::buffer::BufferArguments;
 use crate::snapshot_keeper::SnapshotKeeper;
 use crate::store::{Opened, StoreArguments};
 use crate::{demo, health, openapi};
@@ -62,8 +63,10 @@ pub(crate) struct CommandArguments {
 }
 
 /// Where the portal's pages get what they show and send what they do.
+#[derive(Default)]
 pub(crate) enum Pages {
     /// There are none.
+    #[default]
     None,
     /// From this process.
     OfThisProcess,
@@ -72,9 +75,12 @@ pub(crate) enum Pages {
 }
 
 /// What a process does beside answering reads.
+#[derive(Default)]
 pub(crate) struct Role {
     pub commands: Option<CommandArguments>,
     pub pages: Pages,
+    /// Where integration messages go, if this process relays them.
+    pub buffer: Option<BufferArguments>,
     /// Fills an empty store with the demo shows.
     pub demo: bool,
 }
@@ -117,6 +123,10 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
         }
     };
     let snapshots = SnapshotKeeper::start(log.clone());
+    let relay = match &role.buffer {
+        Some(buffer) => buffer.start(&log, &metrics).await?,
+        None => None,
+    };
 
     let shutdown = Shutdown::new();
     let ready = Arc::new(AtomicBool::new(true));
@@ -172,6 +182,9 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
     let drained = serving.await?;
     if drained.cut_off > 0 {
         tracing::warn!(connections = drained.cut_off, "connections were cut off before they had finished");
+    }
+    if let Some(relay) = relay {
+        relay.stop().await;
     }
     snapshots.store_at_stop().await;
     store

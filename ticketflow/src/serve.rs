@@ -1,11 +1,12 @@
 //! `ticketflow serve`: everything in one process; and the same parts as processes of their own: `ticketflow command-service`,
-//! `ticketflow projections`, `ticketflow portal`.
+//! `ticketflow projections`, `ticketflow portal`, `ticketflow relay`.
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
 
+use crate::buffer::BufferArguments;
 use crate::node::{self, CommandArguments, NodeArguments, Pages, Role};
 
 /// Options of `serve`.
@@ -15,6 +16,8 @@ pub(crate) struct ServeArguments {
     node: NodeArguments,
     #[command(flatten)]
     commands: CommandArguments,
+    #[command(flatten)]
+    buffer: BufferArguments,
     /// Fills an empty store with the demo shows
     #[arg(long, env = "TICKETFLOW_DEMO")]
     demo: bool,
@@ -22,7 +25,12 @@ pub(crate) struct ServeArguments {
 
 /// Runs everything until SIGTERM or SIGINT.
 pub(crate) fn run(arguments: ServeArguments) -> Result<ExitCode> {
-    let role = Role { commands: Some(arguments.commands), pages: Pages::OfThisProcess, demo: arguments.demo };
+    let role = Role {
+        commands: Some(arguments.commands),
+        pages: Pages::OfThisProcess,
+        buffer: Some(arguments.buffer),
+        demo: arguments.demo,
+    };
     node::run(arguments.node, role)
 }
 
@@ -40,7 +48,7 @@ pub(crate) struct CommandServiceArguments {
 
 /// Takes commands until SIGTERM or SIGINT.
 pub(crate) fn run_command_service(arguments: CommandServiceArguments) -> Result<ExitCode> {
-    let role = Role { commands: Some(arguments.commands), pages: Pages::None, demo: arguments.demo };
+    let role = Role { commands: Some(arguments.commands), demo: arguments.demo, ..Role::default() };
     node::run(arguments.node, role)
 }
 
@@ -53,7 +61,7 @@ pub(crate) struct ProjectionsArguments {
 
 /// Answers reads until SIGTERM or SIGINT.
 pub(crate) fn run_projections(arguments: ProjectionsArguments) -> Result<ExitCode> {
-    node::run(arguments.node, Role { commands: None, pages: Pages::None, demo: false })
+    node::run(arguments.node, Role::default())
 }
 
 /// Options of `portal`.
@@ -68,5 +76,19 @@ pub(crate) struct PortalArguments {
 
 /// Serves pages until SIGTERM or SIGINT.
 pub(crate) fn run_portal(arguments: PortalArguments) -> Result<ExitCode> {
-    node::run(arguments.node, Role { commands: None, pages: Pages::Before(arguments.api), demo: false })
+    node::run(arguments.node, Role { pages: Pages::Before(arguments.api), ..Role::default() })
+}
+
+/// Options of `relay`.
+#[derive(Args)]
+pub(crate) struct RelayArguments {
+    #[command(flatten)]
+    node: NodeArguments,
+    #[command(flatten)]
+    buffer: BufferArguments,
+}
+
+/// Relays integration messages until SIGTERM or SIGINT.
+pub(crate) fn run_relay(arguments: RelayArguments) -> Result<ExitCode> {
+    node::run(arguments.node, Role { buffer: Some(arguments.buffer), ..Role::default() })
 }

@@ -1,5 +1,6 @@
 //! The binary as its users run it: real processes, private data folders, real sockets and signals.
 
+mod buffer;
 mod demo;
 mod machine;
 mod openapi;

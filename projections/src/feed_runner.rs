@@ -3,6 +3,7 @@
 //! An event that does not read back stops the projection and is reported: a map that skips is wrong. Selling goes on.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use ticketflow_event_store::{CodecError, EmbeddedLog, Feed, Position, ReadError};
 
@@ -104,10 +105,9 @@ impl FeedRunner {
         self.progress().last_error = Some(error.to_string());
     }
 
-    /// When the log reached which position.
-    #[expect(dead_code, reason = "for the projections that are kept elsewhere")]
-    pub(crate) fn clock(&self) -> &Arc<HeadClock> {
-        &self.clock
+    /// Age of the oldest event that the models do not have yet.
+    pub(crate) fn age(&self) -> Duration {
+        self.clock.age_after(self.models.position())
     }
 
     /// How the projection is doing.
@@ -123,7 +123,7 @@ impl FeedRunner {
             position,
             head,
             lag_events: head.saturating_sub(position),
-            lag_seconds: self.clock.age_after(position).as_secs_f64(),
+            lag_seconds: self.age().as_secs_f64(),
             rate: progress.rate.per_second(position),
             rebuild_ratio: None,
             rebuild_rate: None,

@@ -7,6 +7,7 @@ mod feed_runner;
 mod head_clock;
 mod orders;
 mod plan_drawing;
+mod postgres;
 mod projection;
 mod query;
 mod read_models;
@@ -16,6 +17,10 @@ mod status;
 
 pub use feed_runner::{FeedRunner, FoldError};
 pub use orders::{OrderView, TicketView};
+pub use postgres::{
+    Audit, InvalidUrl, PostgresPorts, PostgresProjection, SeatMapVerified, VerifySeatMapError,
+    verify_seat_map,
+};
 pub use projection::{ActionError, Projection, Projections};
 pub use query::{QueryPorts, WholeMapPace, openapi, router};
 pub use read_models::ReadModels;

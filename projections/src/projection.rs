@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::feed_runner::{FeedRunner, MEMORY};
+use crate::postgres::{POSTGRES, PostgresProjection};
 use crate::status::{ProjectionState, ProjectionStatus};
 
 /// Why an action was not carried out.
@@ -33,6 +34,8 @@ pub enum ActionError {
 pub enum Projection {
     /// The read models in memory.
     Memory(Arc<FeedRunner>),
+    /// The read models in PostgreSQL.
+    Postgres(Arc<PostgresProjection>),
 }
 
 impl Projection {
@@ -40,6 +43,7 @@ impl Projection {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Memory(_) => MEMORY,
+            Self::Postgres(_) => POSTGRES,
         }
     }
 
@@ -47,6 +51,7 @@ impl Projection {
     pub fn status(&self) -> ProjectionStatus {
         match self {
             Self::Memory(runner) => runner.status(),
+            Self::Postgres(projection) => projection.status(),
         }
     }
 
@@ -57,6 +62,7 @@ impl Projection {
     pub async fn rebuild(&self) -> Result<(), ActionError> {
         match self {
             Self::Memory(_) => Err(ActionError::NotRebuildable(MEMORY)),
+            Self::Postgres(projection) => projection.rebuild().await,
         }
     }
 
@@ -67,6 +73,7 @@ impl Projection {
     pub async fn pause(&self) -> Result<(), ActionError> {
         match self {
             Self::Memory(_) => Err(ActionError::NotPausable(MEMORY)),
+            Self::Postgres(projection) => projection.pause().await,
         }
     }
 
@@ -77,6 +84,7 @@ impl Projection {
     pub async fn resume(&self) -> Result<(), ActionError> {
         match self {
             Self::Memory(_) => Err(ActionError::NotPausable(MEMORY)),
+            Self::Postgres(projection) => projection.resume().await,
         }
     }
 
@@ -84,30 +92,63 @@ impl Projection {
     ///
     /// # Errors
     /// [`ActionError`].
-    pub async fn skip(&self, _reason: &str) -> Result<(), ActionError> {
+    pub async fn skip(&self, reason: &str) -> Result<(), ActionError> {
         match self {
             Self::Memory(_) => Err(ActionError::NothingToSkip(MEMORY)),
+            Self::Postgres(projection) => projection.skip(reason).await,
         }
     }
 }
 
-/// All projections of this process.
+/// All projections of this process: the one in memory, which is always there, and what is kept elsewhere.
 #[derive(Clone)]
-pub struct Projections(Vec<Projection>);
+pub struct Projections {
+    memory: Arc<FeedRunner>,
+    postgres: Option<Arc<PostgresProjection>>,
+}
 
 impl Projections {
-    /// These, each with a name of its own.
-    pub fn new(projections: Vec<Projection>) -> Self {
-        Self(projections)
+    /// These.
+    pub fn new(memory: Arc<FeedRunner>, postgres: Option<Arc<PostgresProjection>>) -> Self {
+        Self { memory, postgres }
+    }
+
+    fn all(&self) -> impl Iterator<Item = Projection> {
+        let memory = Projection::Memory(self.memory.clone());
+        [memory].into_iter().chain(self.postgres.clone().map(Projection::Postgres))
     }
 
     /// The one with this name.
-    pub fn named(&self, name: &str) -> Option<&Projection> {
-        self.0.iter().find(|projection| projection.name() == name)
+    pub fn named(&self, name: &str) -> Option<Projection> {
+        self.all().find(|projection| projection.name() == name)
     }
 
     /// How each is doing.
     pub fn statuses(&self) -> Vec<ProjectionStatus> {
-        self.0.iter().map(Projection::status).collect()
+        self.all().map(|projection| projection.status()).collect()
+    }
+
+    pub(crate) fn memory(&self) -> &Arc<FeedRunner> {
+        &self.memory
+    }
+
+    pub(crate) fn postgres(&self) -> Option<&Arc<PostgresProjection>> {
+        self.postgres.as_ref()
+    }
+
+    /// Sets the gauges of the metrics page: how far each is, behind, and how fast.
+    pub fn observe(&self) {
+        for status in self.statuses() {
+            let set = |name: &'static str, value: f64| {
+                metrics::gauge!(name, "projection" => status.name).set(value);
+            };
+            set("ticketflow_projection_position", status.position as f64);
+            set("ticketflow_projection_lag_events", status.lag_events as f64);
+            set("ticketflow_projection_lag_seconds", status.lag_seconds);
+            set("ticketflow_projection_rate", status.rate);
+            set("ticketflow_projection_rebuild_ratio", status.rebuild_ratio.unwrap_or(1.0));
+            let live = status.state == ProjectionState::Live || status.state == ProjectionState::Rebuilding;
+            set("ticketflow_projection_live", f64::from(u8::from(live)));
+        }
     }
 }

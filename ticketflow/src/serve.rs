@@ -22,9 +22,7 @@ use ticketflow_http::{OperatorKey, Problem, Server, ServerOptions, Shell, ShellO
 use ticketflow_key_vault::KeyVault;
 use ticketflow_payment::{HttpGateway, PaymentGateway, SimulatedGateway, simulator_router};
 use ticketflow_portal::{ApiClient, PortalConfig};
-use ticketflow_projections::{
-    FeedRunner, Projection, Projections, QueryPorts, ReadModels, WholeMapPace, restore_models,
-};
+use ticketflow_projections::{FeedRunner, Projections, QueryPorts, ReadModels, WholeMapPace, restore_models};
 use ticketflow_telemetry::MetricsPage;
 use ticketflow_ticket_code::TicketSigner;
 
@@ -115,7 +113,7 @@ async fn serve(arguments: ServeArguments, metrics: MetricsPage) -> Result<ExitCo
     let commands = ticketflow_command_service::router(service.clone());
     let queries = ticketflow_projections::router(QueryPorts {
         models,
-        projections: Projections::new(vec![Projection::Memory(runner)]),
+        projections: Projections::new(runner, None),
         log: log.clone(),
         signer,
         operator_key,

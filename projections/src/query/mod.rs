@@ -8,6 +8,7 @@ mod pace;
 mod plan;
 mod projection_actions;
 mod seats;
+mod source;
 mod time_travel;
 mod whole_map;
 
@@ -44,7 +45,7 @@ const UNAVAILABLE: Problem = Problem::unavailable("unavailable", "Temporarily un
 pub struct QueryPorts {
     /// What is read.
     pub models: Arc<ReadModels>,
-    /// What keeps the models up to date.
+    /// What keeps the models up to date. Where one of them is kept in PostgreSQL, reads are answered from there.
     pub projections: Projections,
     /// For the log browser and time travel.
     pub log: EmbeddedLog,
@@ -116,14 +117,6 @@ pub(crate) struct MinPosition {
 }
 
 impl QueryPorts {
-    async fn reach(&self, wanted: MinPosition) -> Result<(), Problem> {
-        let position = wanted.min_position.unwrap_or(0);
-        if self.models.wait_for(position, POSITION_TIMEOUT).await {
-            return Ok(());
-        }
-        Err(STILL_PROCESSING.detail(format!("asked for position {position}, at {}", self.models.position())))
-    }
-
     fn show(&self, show_id: ShowId) -> Result<Arc<SeatMap>, Problem> {
         self.models.show(show_id).ok_or(SHOW_UNKNOWN)
     }

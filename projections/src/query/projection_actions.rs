@@ -118,7 +118,7 @@ pub(crate) async fn skip(
     Ok(Json(projection.status()).into_response())
 }
 
-fn named<'a>(ports: &'a QueryPorts, headers: &HeaderMap, name: &str) -> Result<&'a Projection, Problem> {
+fn named(ports: &QueryPorts, headers: &HeaderMap, name: &str) -> Result<Projection, Problem> {
     ports.operator_key.check(headers)?;
     ports.projections.named(name).ok_or(PROJECTION_UNKNOWN)
 }

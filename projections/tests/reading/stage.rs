@@ -22,7 +22,7 @@ use ticketflow_event_store::{
     push_show_event,
 };
 use ticketflow_http::{OperatorKey, Shell, ShellOptions, Shutdown};
-use ticketflow_projections::{FeedRunner, Projection, Projections, QueryPorts, ReadModels, WholeMapPace};
+use ticketflow_projections::{FeedRunner, Projections, QueryPorts, ReadModels, WholeMapPace};
 use ticketflow_ticket_code::TicketSigner;
 use tower::ServiceExt;
 
@@ -70,7 +70,7 @@ impl Stage {
         let shutdown = Shutdown::new();
         let router = ticketflow_projections::router(QueryPorts {
             models: models.clone(),
-            projections: Projections::new(vec![Projection::Memory(runner)]),
+            projections: Projections::new(runner, None),
             log: log.clone(),
             signer: TicketSigner::new(&[7; 32]),
             operator_key: OperatorKey::new(KEY),

@@ -28,7 +28,7 @@ use ticketflow_ticket_code::TicketSigner;
 
 use crate::data_folder::DataFolder;
 use crate::snapshot_keeper::SnapshotKeeper;
-use crate::{demo, health, openapi};
+use crate::{demo, health, openapi, seat_map};
 
 /// How long a refund looks for an order that was paid a moment ago.
 const LOCATE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -50,6 +50,9 @@ pub(crate) struct ServeArguments {
     /// Seconds that a buyer waits for the payment gateway
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=60), env = "TICKETFLOW_PAYMENT_TIMEOUT_SECONDS")]
     payment_timeout_seconds: u64,
+    /// Where seat maps and orders are read from: `memory`, or postgres://USER:PASSWORD@HOST:PORT/DATABASE
+    #[arg(long, default_value = "memory", env = "TICKETFLOW_SEAT_MAP", hide_env_values = true)]
+    seat_map: String,
     /// Requests in flight before more are refused
     #[arg(long, default_value_t = ticketflow_http::DEFAULT_MAX_IN_FLIGHT, env = "TICKETFLOW_MAX_IN_FLIGHT")]
     max_in_flight: usize,
@@ -94,6 +97,10 @@ async fn serve(arguments: ServeArguments, metrics: MetricsPage) -> Result<ExitCo
 
     let (models, runner, shows) = fold(&log).await?;
     runner.follow()?;
+    let seat_map = seat_map::start(&arguments.seat_map, &log)?;
+    let projections = Projections::new(runner, seat_map.clone());
+    let observed = projections.clone();
+    metrics.before_render(move || observed.observe());
     let ports = CommandPorts {
         log: log.clone(),
         clock: Clock::System,
@@ -113,7 +120,7 @@ async fn serve(arguments: ServeArguments, metrics: MetricsPage) -> Result<ExitCo
     let commands = ticketflow_command_service::router(service.clone());
     let queries = ticketflow_projections::router(QueryPorts {
         models,
-        projections: Projections::new(runner, None),
+        projections,
         log: log.clone(),
         signer,
         operator_key,
@@ -162,6 +169,9 @@ async fn serve(arguments: ServeArguments, metrics: MetricsPage) -> Result<ExitCo
     let drained = serving.await?;
     if drained.cut_off > 0 {
         tracing::warn!(connections = drained.cut_off, "connections were cut off before they had finished");
+    }
+    if let Some(seat_map) = seat_map {
+        seat_map.stop().await;
     }
     snapshots.store_at_stop().await;
     log.close()

@@ -152,7 +152,13 @@ fn answer(info: &ShowInfo, summary: &SeatMapSummary, now: Timestamp) -> ShowAnsw
 /// In the order in which shows were created, a page at a time.
 #[utoipa::path(
     get, path = "/v1/shows", operation_id = "list_shows", tag = "Shows", params(ListQuery),
-    responses((status = 200, description = "A page of shows", body = Page))
+    responses((
+        status = 200, description = "A page of shows", body = Page,
+        headers(
+                ("X-Read-Model" = String, description = "`postgres` or `memory`: where the answer comes from"),
+                ("Age" = u64, description = "Whole seconds by which it is behind the log")
+        )
+    ))
 )]
 pub(crate) async fn list(
     State(ports): State<Arc<QueryPorts>>,
@@ -201,7 +207,11 @@ fn page_in_memory(models: &ReadModels, after: Option<ShowId>, limit: usize, now:
     responses(
         (
             status = 200, description = "The show", body = ShowDetails,
-            headers(("ETag" = String, description = "Names this version"))
+            headers(
+                ("ETag" = String, description = "Names this version"),
+                ("X-Read-Model" = String, description = "`postgres` or `memory`: where the answer comes from"),
+                ("Age" = u64, description = "Whole seconds by which it is behind the log")
+            )
         ),
         (status = 304, description = "The version at hand is the present one")
     )

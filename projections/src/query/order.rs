@@ -84,7 +84,13 @@ struct TicketAnswer {
 #[utoipa::path(
     get, path = "/v1/orders/{order}", operation_id = "order", tag = "Orders",
     params(("order" = OrderId, Path, description = "The order"), OrderQuery),
-    responses((status = 200, description = "The order", body = OrderAnswer))
+    responses((
+        status = 200, description = "The order", body = OrderAnswer,
+        headers(
+            ("X-Read-Model" = String, description = "`postgres` or `memory`: where the answer comes from"),
+            ("Age" = u64, description = "Whole seconds by which it is behind the log")
+        )
+    ))
 )]
 pub(crate) async fn order(
     State(ports): State<Arc<QueryPorts>>,

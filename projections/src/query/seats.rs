@@ -112,7 +112,9 @@ struct SeatAnswer {
                 ("ETag" = String, description = "Names this version"),
                 ("Content-Encoding" = String, description = "`gzip` for a whole map, where `Accept-Encoding` takes it"),
                 ("X-Position" = u64, description = "The position of a compact map"),
-                ("X-Seats-Total" = u64, description = "The seats of a compact map")
+                ("X-Seats-Total" = u64, description = "The seats of a compact map"),
+                ("X-Read-Model" = String, description = "`postgres` or `memory`: where the answer comes from"),
+                ("Age" = u64, description = "Whole seconds by which it is behind the log")
             )
         ),
         (status = 304, description = "The version at hand is the present one")

@@ -3,6 +3,7 @@
 mod demo;
 mod machine;
 mod openapi;
+mod seat_map;
 mod serving;
 mod tools;
 mod trials;

@@ -45,7 +45,10 @@ impl ProjectionState {
 
 /// How a projection is doing.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-#[schema(as = Projection)]
+#[schema(as = Projection, example = json!({
+    "name": "postgres", "state": "rebuilding", "position": 1204, "head": 1210, "lag_events": 6, "lag_seconds": 0.012,
+    "rate": 310.5, "rebuild_ratio": 0.25, "rebuild_rate": 84000.0, "eta_seconds": 12.5, "last_error": null
+}))]
 pub struct ProjectionStatus {
     /// Its name.
     pub name: &'static str,

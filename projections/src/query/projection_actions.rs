@@ -107,10 +107,11 @@ pub(crate) async fn skip(
     State(ports): State<Arc<QueryPorts>>,
     headers: HeaderMap,
     ApiPath(name): ApiPath<String>,
-    body: ApiJson<SkipBody>,
+    body: Result<ApiJson<SkipBody>, Problem>,
 ) -> Result<Response, Problem> {
     let projection = named(&ports, &headers, &name)?;
-    let reason = body.value.reason.trim();
+    let body = body?.value;
+    let reason = body.reason.trim();
     if reason.is_empty() || reason.len() > MAX_REASON_BYTES {
         return Err(REASON_INVALID);
     }

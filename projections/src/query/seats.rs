@@ -163,7 +163,7 @@ pub(crate) async fn seats(
             let map = ports.show(show_id)?;
             let position = map.summary().position;
             let answered = whole_map::answer(&MapSource::Memory(map), position, request).await;
-            answered.map(|response| ports.from_memory().mark(response)).map_err(WholeMapError::into_problem)
+            answered.map(|response| ports.memory_origin().mark(response)).map_err(WholeMapError::into_problem)
         }
     }
 }

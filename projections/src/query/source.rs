@@ -113,12 +113,12 @@ impl QueryPorts {
         if !self.models.wait_for(position, POSITION_TIMEOUT).await {
             return Err(still_processing(position, self.models.position()));
         }
-        let origin = self.from_memory();
+        let origin = self.memory_origin();
         Ok((from_memory(&self.models), origin))
     }
 
     /// Of what memory says now.
-    pub(super) fn from_memory(&self) -> Origin {
+    pub(super) fn memory_origin(&self) -> Origin {
         Origin { model: MEMORY, age: self.projections.memory().age() }
     }
 }

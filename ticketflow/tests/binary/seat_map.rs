@@ -21,17 +21,17 @@ fn database() -> Option<Postgres> {
 
 /// Which model an answer is of, and how old.
 fn origin(server: &Serving, path: &str) -> (String, u64) {
-    let mut stream = TcpStream::connect(server.address).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let mut stream = TcpStream::connect(server.address).expect("it listens");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("it reads");
     let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).unwrap();
+    stream.read_to_end(&mut bytes).expect("it answers");
     let text = String::from_utf8_lossy(&bytes).into_owned();
     assert!(text.starts_with("HTTP/1.1 200"), "{path}: {text}");
     let header = |name: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(name));
         line.unwrap_or_else(|| panic!("no {name} in {text}")).trim().to_owned()
     };
-    (header("x-read-model:"), header("age:").parse().unwrap())
+    (header("x-read-model:"), header("age:").parse().expect("whole seconds"))
 }
 
 fn projection(server: &Serving) -> Value {

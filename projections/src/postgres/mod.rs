@@ -58,6 +58,8 @@ pub use verify::{SeatMapVerified, VerifySeatMapError, verify_seat_map};
 pub(crate) const POSTGRES: &str = "postgres";
 /// How long an action waits until the runner has taken notice.
 const NOTICE_LIMIT: Duration = Duration::from_secs(5);
+/// How long a stop waits for the database.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
 /// Log lines at most in that time about a database that cannot be reached.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -149,16 +151,22 @@ impl PostgresProjection {
         Ok(projection)
     }
 
-    /// Stops the runner, after the run that it is writing, and closes all connections.
+    /// Stops the runner, after the run that it is writing, and closes all connections. Bounded: a run that a database which
+    /// hangs does not take is left to the next start, which finds the checkpoint in front of it.
     pub async fn stop(&self) {
         self.wanted.send_modify(|wanted| wanted.stop = true);
         let running = self.runner.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        if let Some(running) = running {
-            // A panic of the runner was reported where it happened.
-            drop(running.await);
-        }
         self.serves.store(false, Ordering::SeqCst);
-        self.reads.close().await;
+        let ended = async {
+            if let Some(running) = running {
+                // A panic of the runner was reported where it happened.
+                drop(running.await);
+            }
+            self.reads.close().await;
+        };
+        if tokio::time::timeout(STOP_LIMIT, ended).await.is_err() {
+            tracing::warn!("the database of the read models does not answer; its connections are dropped");
+        }
     }
 
     /// How far the live tables are.

@@ -21,13 +21,14 @@ fn paths(history: &History) -> Vec<String> {
         paths.push(format!("/v1/shows/{show}/seats?format=compact"));
     }
     paths.extend(history.orders().map(|order| format!("/v1/orders/{order}")));
-    for unknown in ["01ARZ3NDEKTSV4RRFFQ69G5FAV"] {
-        paths.push(format!("/v1/shows/{unknown}"));
-        paths.push(format!("/v1/shows/{unknown}/seats"));
-        paths.push(format!("/v1/shows/{unknown}/seats?format=compact"));
-        paths.push(format!("/v1/shows?starting_after={unknown}"));
-        paths.push(format!("/v1/orders/{unknown}"));
-    }
+    let unknown = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+    paths.extend([
+        format!("/v1/shows/{unknown}"),
+        format!("/v1/shows/{unknown}/seats"),
+        format!("/v1/shows/{unknown}/seats?format=compact"),
+        format!("/v1/shows?starting_after={unknown}"),
+        format!("/v1/orders/{unknown}"),
+    ]);
     paths
 }
 

@@ -29,12 +29,15 @@ struct Order {
     tickets: Vec<(TicketId, u32, u32, TicketStatus)>,
 }
 
+/// Status, revision, hold, order.
+type Seat = (SeatStatus, u32, Option<HoldId>, Option<OrderId>);
+
 /// The tables, written as `write.rs` writes them.
 #[derive(Debug, Default, PartialEq)]
 struct Tables {
     shows: BTreeMap<ShowId, (SalesStatus, Position)>,
     zones: BTreeMap<(ShowId, u32), StatusCounts>,
-    seats: BTreeMap<(ShowId, u32), (SeatStatus, u32, Option<HoldId>, Option<OrderId>)>,
+    seats: BTreeMap<(ShowId, u32), Seat>,
     holds: BTreeMap<HoldId, HoldRow>,
     orders: BTreeMap<OrderId, Order>,
     sales: BTreeMap<(ShowId, u32, i64), SalesChange>,

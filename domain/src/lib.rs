@@ -7,6 +7,7 @@
 pub mod customer;
 pub mod ids;
 pub mod money;
+pub mod ops;
 pub mod plan;
 pub mod process;
 pub mod rut;

@@ -3,55 +3,16 @@
 //! An event that does not read back stops the projection and is reported: a map that skips is wrong. Selling goes on.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use serde::Serialize;
 use ticketflow_event_store::{CodecError, EmbeddedLog, Feed, Position, ReadError};
-use utoipa::ToSchema;
 
+use crate::head_clock::HeadClock;
 use crate::read_models::ReadModels;
+use crate::status::{ProjectionState, ProjectionStatus, Rate};
 
-/// Weight of the newest sample in the shown rate.
-const RATE_WEIGHT: f64 = 0.3;
-
-/// Whether a projection works.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ProjectionState {
-    /// Follows the log.
-    Live,
-    /// Stopped at an event that does not read back, or because the log can't be read.
-    Stopped,
-}
-
-/// How a projection is doing.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(as = Projection)]
-pub struct ProjectionStatus {
-    /// Its name.
-    pub name: &'static str,
-    /// `live`, or `stopped` at an event that does not read back.
-    #[schema(value_type = String)]
-    pub state: ProjectionState,
-    /// How far it is.
-    #[schema(value_type = u64)]
-    pub position: Position,
-    /// How far the log is.
-    #[schema(value_type = u64)]
-    pub head: Position,
-    /// The difference, in events.
-    pub lag_events: u64,
-    /// Age of what it does not have yet.
-    pub lag_seconds: f64,
-    /// Events folded per second, smoothed.
-    pub rate: f64,
-    /// How much of a rebuild is done; null while none is under way.
-    #[schema(required = true)]
-    pub rebuild_ratio: Option<f64>,
-    /// Why it stopped.
-    #[schema(required = true)]
-    pub last_error: Option<String>,
-}
+/// The name of the projection in memory.
+pub(crate) const MEMORY: &str = "memory";
 
 /// Why the read models cannot be folded.
 #[derive(Debug, thiserror::Error)]
@@ -86,13 +47,12 @@ pub(crate) fn fold_up_to(log: &EmbeddedLog, models: &ReadModels, to: Position) -
 pub struct FeedRunner {
     models: Arc<ReadModels>,
     log: EmbeddedLog,
+    clock: Arc<HeadClock>,
     progress: Mutex<Progress>,
 }
 
-#[derive(Default)]
 struct Progress {
-    rate: f64,
-    behind_since: Option<Instant>,
+    rate: Rate,
     last_error: Option<String>,
 }
 
@@ -103,7 +63,9 @@ impl FeedRunner {
     /// [`FoldError`].
     pub fn catch_up(log: EmbeddedLog, models: Arc<ReadModels>) -> Result<Arc<Self>, FoldError> {
         fold_up_to(&log, &models, log.head().position)?;
-        Ok(Arc::new(Self { models, log, progress: Mutex::default() }))
+        let progress = Progress { rate: Rate::new(models.position()), last_error: None };
+        let clock = HeadClock::new(log.clone());
+        Ok(Arc::new(Self { models, log, clock, progress: Mutex::new(progress) }))
     }
 
     /// Follows the log from here on. To be called within a Tokio runtime.
@@ -112,12 +74,12 @@ impl FeedRunner {
     /// [`ReadError`] when the log cannot be read.
     pub fn follow(self: &Arc<Self>) -> Result<(), ReadError> {
         let feed = Feed::new(&self.log, self.models.position() + 1)?;
+        self.clock.start();
         tokio::spawn(self.clone().run(feed));
         Ok(())
     }
 
     async fn run(self: Arc<Self>, mut feed: Feed) {
-        let mut window = (Instant::now(), self.models.position());
         loop {
             let chunk = match feed.next().await {
                 Ok(Some(chunk)) => chunk,
@@ -130,13 +92,7 @@ impl FeedRunner {
                 }
                 self.models.reached(batch.last_position());
             }
-            let elapsed = window.0.elapsed();
-            if elapsed >= Duration::from_secs(1) {
-                let rate = (self.models.position() - window.1) as f64 / elapsed.as_secs_f64();
-                let mut progress = self.progress();
-                progress.rate = progress.rate * (1.0 - RATE_WEIGHT) + rate * RATE_WEIGHT;
-                window = (Instant::now(), self.models.position());
-            }
+            self.progress().rate.reached(self.models.position());
         }
     }
 
@@ -149,15 +105,17 @@ impl FeedRunner {
         self.progress().last_error = Some(error.to_string());
     }
 
+    /// Age of the oldest event that the models do not have yet.
+    pub(crate) fn age(&self) -> Duration {
+        self.clock.age_after(self.models.position())
+    }
+
     /// How the projection is doing.
     pub fn status(&self) -> ProjectionStatus {
         let (position, head) = (self.models.position(), self.log.head().position);
         let mut progress = self.progress();
-        let behind = head > position;
-        let since = progress.behind_since.filter(|_| behind);
-        progress.behind_since = behind.then(|| since.unwrap_or_else(Instant::now));
         ProjectionStatus {
-            name: "memory",
+            name: MEMORY,
             state: match progress.last_error {
                 Some(_) => ProjectionState::Stopped,
                 None => ProjectionState::Live,
@@ -165,9 +123,11 @@ impl FeedRunner {
             position,
             head,
             lag_events: head.saturating_sub(position),
-            lag_seconds: progress.behind_since.map_or(0.0, |since| since.elapsed().as_secs_f64()),
-            rate: progress.rate,
+            lag_seconds: self.age().as_secs_f64(),
+            rate: progress.rate.per_second(position),
             rebuild_ratio: None,
+            rebuild_rate: None,
+            eta_seconds: None,
             last_error: progress.last_error.clone(),
         }
     }

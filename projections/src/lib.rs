@@ -4,16 +4,26 @@
 //! every answer says which position that is. Nothing is decided here, and no reader can hold up the folding.
 
 mod feed_runner;
+mod head_clock;
 mod orders;
 mod plan_drawing;
+mod postgres;
+mod projection;
 mod query;
 mod read_models;
 mod seat_map;
 mod snapshots;
+mod status;
 
-pub use feed_runner::{FeedRunner, FoldError, ProjectionState, ProjectionStatus};
+pub use feed_runner::{FeedRunner, FoldError};
 pub use orders::{OrderView, TicketView};
+pub use postgres::{
+    Audit, InvalidUrl, PostgresPorts, PostgresProjection, SeatMapVerified, VerifySeatMapError,
+    verify_seat_map,
+};
+pub use projection::{ActionError, Projection, Projections};
 pub use query::{QueryPorts, WholeMapPace, openapi, router};
 pub use read_models::ReadModels;
 pub use seat_map::{SeatMap, SeatMapView};
 pub use snapshots::{StoreModelsError, restore_models, store_models};
+pub use status::{ProjectionState, ProjectionStatus};

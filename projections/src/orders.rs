@@ -202,6 +202,11 @@ impl Orders {
         })
     }
 
+    /// All orders, in the order of payment.
+    pub(crate) fn views(&self) -> impl Iterator<Item = (OrderId, OrderView)> {
+        self.rows.iter().filter_map(|row| Some((row.id, self.get(row.id)?)))
+    }
+
     /// All orders as they are stored, in the order of payment.
     pub(crate) fn stored(&self) -> impl Iterator<Item = StoredOrder> {
         self.rows.iter().map(|row| StoredOrder {

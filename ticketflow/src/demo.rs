@@ -69,7 +69,8 @@ pub(crate) async fn fill(address: &str, key: &str) -> Result<()> {
     tokio::task::spawn_blocking(move || create_shows(&mut Client::new(address, TIMEOUT), &key)).await?
 }
 
-fn resolve(url: &str) -> Result<SocketAddr> {
+/// The address of a server as users write it.
+pub(crate) fn resolve(url: &str) -> Result<SocketAddr> {
     let host = url.strip_prefix("http://").unwrap_or(url).trim_end_matches('/');
     let mut addresses = host.to_socket_addrs().with_context(|| format!("cannot find {host}"))?;
     addresses.next().with_context(|| format!("{host} has no address"))

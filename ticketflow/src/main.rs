@@ -13,7 +13,9 @@ mod node;
 mod openapi;
 mod plan;
 mod progress;
+mod rebuild;
 mod replay;
+mod seat_map;
 mod serve;
 mod snapshot_keeper;
 mod store;
@@ -56,6 +58,8 @@ enum Command {
     Verify(verify::VerifyArguments),
     /// Folds the log and shows the result, as of any position
     Replay(replay::ReplayArguments),
+    /// Has a running server build a projection anew beside the one that serves, and waits until it took its place
+    Rebuild(rebuild::RebuildArguments),
     /// Writes the log as JSON lines, a batch each
     Export(export::ExportArguments),
     /// Makes a log from JSON lines
@@ -84,6 +88,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
         Command::Replay(arguments) => replay::run(arguments),
+        Command::Rebuild(arguments) => rebuild::run(arguments),
         Command::Export(arguments) => export::run(arguments),
         Command::Import(arguments) => import::run(arguments),
         Command::Plan(arguments) => plan::run(arguments),

@@ -23,14 +23,14 @@ use ticketflow_event_store::{EmbeddedLog, EventStore};
 use ticketflow_http::{OperatorKey, Problem, Server, ServerOptions, Shell, ShellOptions, Shutdown};
 use ticketflow_payment::{HttpGateway, PaymentGateway, SimulatedGateway, simulator_router};
 use ticketflow_portal::{ApiClient, PortalConfig};
-use ticketflow_projections::{FeedRunner, QueryPorts, ReadModels, WholeMapPace, restore_models};
+use ticketflow_projections::{FeedRunner, Projections, QueryPorts, ReadModels, WholeMapPace, restore_models};
 use ticketflow_telemetry::MetricsPage;
 use ticketflow_ticket_code::TicketSigner;
 
 use crate::buffer::BufferArguments;
 use crate::snapshot_keeper::SnapshotKeeper;
 use crate::store::{Opened, StoreArguments};
-use crate::{demo, health, openapi};
+use crate::{demo, health, openapi, seat_map};
 
 /// How long a refund looks for an order that was paid a moment ago.
 const LOCATE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -43,6 +43,9 @@ pub(crate) struct NodeArguments {
     pub listen: SocketAddr,
     #[command(flatten)]
     pub store: StoreArguments,
+    /// Where seat maps and orders are read from: `memory`, or postgres://USER:PASSWORD@HOST:PORT/DATABASE
+    #[arg(long, default_value = "memory", env = "TICKETFLOW_SEAT_MAP", hide_env_values = true)]
+    pub seat_map: String,
     /// Requests in flight before more are refused
     #[arg(long, default_value_t = ticketflow_http::DEFAULT_MAX_IN_FLIGHT, env = "TICKETFLOW_MAX_IN_FLIGHT")]
     pub max_in_flight: usize,
@@ -100,6 +103,10 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
 
     let (models, runner, shows) = fold(&log, role.commands.is_some()).await?;
     runner.follow()?;
+    let seat_map = seat_map::start(&arguments.seat_map, &store)?;
+    let projections = Projections::new(runner, seat_map.clone());
+    let observed = projections.clone();
+    metrics.before_render(move || observed.observe());
     let mut simulator = None;
     let service = match &role.commands {
         None => None,
@@ -132,7 +139,7 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
     let ready = Arc::new(AtomicBool::new(true));
     let queries = ticketflow_projections::router(QueryPorts {
         models,
-        runner,
+        projections,
         log: log.clone(),
         signer,
         operator_key,
@@ -185,6 +192,9 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
     }
     if let Some(relay) = relay {
         relay.stop().await;
+    }
+    if let Some(seat_map) = seat_map {
+        seat_map.stop().await;
     }
     snapshots.store_at_stop().await;
     store

@@ -34,9 +34,14 @@ impl Progress {
     pub(crate) fn set(&mut self, done: u64, total: u64) {
         self.total = total;
         self.calls = self.calls.wrapping_add(1);
-        if !self.calls.is_multiple_of(CALLS_PER_LOOK) {
-            return;
+        if self.calls.is_multiple_of(CALLS_PER_LOOK) {
+            self.show(done, total);
         }
+    }
+
+    /// So much is done, for work that says so a few times a second.
+    pub(crate) fn show(&mut self, done: u64, total: u64) {
+        self.total = total;
         if let Some(bar) = &self.bar {
             bar.set_length(total);
             bar.set_position(done);
@@ -51,5 +56,11 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.finish();
     }
 }

@@ -15,10 +15,11 @@ use ticketflow_command_service::{ShowFold, load_shows};
 use ticketflow_domain::ShowId;
 use ticketflow_domain::show::audit::Audit;
 use ticketflow_event_store::{Category, EmbeddedLog, Head, VerifyReport, show_event};
-use ticketflow_projections::{FeedRunner, ReadModels, restore_models};
+use ticketflow_projections::{FeedRunner, ReadModels, restore_models, verify_seat_map};
 
 use crate::data_folder::DataFolder;
 use crate::progress::Progress;
+use crate::seat_map::database;
 
 /// Options of `verify`.
 #[derive(Args)]
@@ -28,6 +29,9 @@ pub(crate) struct VerifyArguments {
     /// A head noted outside, as POSITION:HASH: only with it a log that lost its end can be told from one that never had it
     #[arg(long, value_parser = parse_head)]
     expect: Option<Head>,
+    /// A database of read models, which is compared with the fold of the log up to its checkpoint: postgres://...
+    #[arg(long, env = "TICKETFLOW_SEAT_MAP", hide_env_values = true)]
+    seat_map: Option<String>,
     /// Prints the result as JSON
     #[arg(long)]
     json: bool,
@@ -45,6 +49,12 @@ struct Report {
     snapshots: usize,
     unfinished_bytes: u64,
     shows: usize,
+    /// How far the read models in the database are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seat_map_position: Option<u64>,
+    /// Batches that an operator had the database pass over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seat_map_skipped: Option<usize>,
     /// What was not checked, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     skipped: Option<String>,
@@ -78,6 +88,10 @@ pub(crate) fn run(arguments: VerifyArguments) -> Result<ExitCode> {
         match arguments.folder.open_log(|_| {}) {
             Ok((log, _)) => {
                 check_meaning(&log, &mut report)?;
+                if let Some(seat_map) = arguments.seat_map.as_deref().filter(|seat_map| *seat_map != "memory")
+                {
+                    check_seat_map(&log, seat_map, &mut report)?;
+                }
                 log.close()?;
             }
             Err(error) => report.skipped = Some(format!("invariants and read models: {error:#}")),
@@ -146,6 +160,24 @@ fn check_meaning(log: &EmbeddedLog, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
+/// Compares the read models in the database with the fold.
+fn check_seat_map(log: &EmbeddedLog, seat_map: &str, report: &mut Report) -> Result<()> {
+    let url = database(seat_map)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let head = log.head().position;
+    let mut progress = Progress::new("comparing the database", head);
+    let verified = runtime.block_on(verify_seat_map(&url, log, move |done| progress.set(done, head)));
+    match verified {
+        Ok(verified) => {
+            report.seat_map_position = Some(verified.position);
+            report.seat_map_skipped = Some(verified.skipped);
+            report.faults.extend(verified.faults);
+        }
+        Err(error) => report.faults.push(format!("the read models in the database: {error}")),
+    }
+    Ok(())
+}
+
 /// Where the read models differ from the fold.
 fn compare_models(show_id: ShowId, fold: &ShowFold, models: &ReadModels) -> Option<String> {
     let Some(map) = models.show(show_id) else {
@@ -187,6 +219,10 @@ fn print(report: &Report, json: bool) -> Result<()> {
     );
     println!("chain head  position {} hash {}", report.position, report.chain_hash);
     println!("shows       {} checked, {} snapshots", report.shows, report.snapshots);
+    if let Some(position) = report.seat_map_position {
+        let skipped = report.seat_map_skipped.unwrap_or(0);
+        println!("database    compared at position {position}, {skipped} batches passed over");
+    }
     if report.unfinished_bytes > 0 {
         println!(
             "unfinished  {} bytes of a batch that was never acknowledged; the next start cuts them",

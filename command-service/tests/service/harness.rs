@@ -25,7 +25,7 @@ use ticketflow_http::{OperatorKey, Shell, ShellOptions, Shutdown};
 use ticketflow_key_vault::{CustomerKeys, KeyVault};
 use ticketflow_payment::{ChargeStatus, SimulatedGateway};
 use ticketflow_projections::{
-    FeedRunner, QueryPorts, ReadModels, WholeMapPace, restore_models, store_models,
+    FeedRunner, Projections, QueryPorts, ReadModels, WholeMapPace, restore_models, store_models,
 };
 use ticketflow_scenarios::contract::{Contract, Exchange};
 use ticketflow_ticket_code::TicketSigner;
@@ -162,7 +162,7 @@ impl Running {
         let service = start(ports, load_shows(&log).expect("the shows fold"));
         let queries = ticketflow_projections::router(QueryPorts {
             models,
-            runner,
+            projections: Projections::new(runner, None),
             log: log.clone(),
             signer,
             operator_key,

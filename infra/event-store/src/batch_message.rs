@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use ticketflow_domain::Timestamp;
 use ticketflow_domain::customer::CustomerEvent;
+use ticketflow_domain::ops::OpsEvent;
 use ticketflow_domain::show::ShowEvent;
 
 use crate::append::{Append, EncodedEvents, Expected, Urgency};
-use crate::codec::{push_customer_event, push_show_event};
+use crate::codec::{push_customer_event, push_ops_event, push_show_event};
 use crate::index::Head;
 use crate::json::{BatchJsonError, CommandJson, commands_json, commands_metadata, events_json, hexadecimal};
 use crate::stream::{Category, Position, Revision, StreamId};
@@ -88,7 +89,11 @@ impl BatchMessage {
                     let event: CustomerEvent = parse(event).ok_or_else(|| invalid("events"))?;
                     push_customer_event(&mut events, &event)
                 }
-                Category::Billing | Category::Ops => {
+                Category::Ops => {
+                    let event: OpsEvent = parse(event).ok_or_else(|| invalid("events"))?;
+                    push_ops_event(&mut events, &event)
+                }
+                Category::Billing => {
                     return Err(BatchJsonError::UnknownCategory { stream: self.stream.clone() });
                 }
             };

@@ -11,6 +11,7 @@ use rkyv::ser::allocator::ArenaHandle;
 use rkyv::util::AlignedVec;
 use rkyv::{Archive, Deserialize, Serialize};
 use ticketflow_domain::customer::CustomerEvent;
+use ticketflow_domain::ops::OpsEvent;
 use ticketflow_domain::show::ShowEvent;
 
 use crate::append::EncodedEvents;
@@ -37,6 +38,7 @@ mod number {
     pub(super) const TICKET_CHECKED_IN: u16 = 17;
     pub(super) const PLACEHOLDER_CREATED: u16 = 101;
     pub(super) const BUYER_DETAILS_RECORDED: u16 = 102;
+    pub(super) const PROJECTION_BATCH_SKIPPED: u16 = 301;
 }
 
 /// Every event is in its first version so far.
@@ -145,6 +147,27 @@ pub fn customer_event(record: EventRecord<'_>) -> Result<CustomerEvent, CodecErr
     Ok(match (record.event_type, record.version) {
         (number::PLACEHOLDER_CREATED, VERSION_1) => CustomerEvent::PlaceholderCreated(read(record)?),
         (number::BUYER_DETAILS_RECORDED, VERSION_1) => CustomerEvent::BuyerDetailsRecorded(read(record)?),
+        (event_type, version) => return Err(CodecError::UnknownType { event_type, version }),
+    })
+}
+
+/// Adds an event of an operators' stream.
+///
+/// # Errors
+/// [`CodecError::Unarchivable`]; then the event is not added.
+pub fn push_ops_event(events: &mut EncodedEvents, event: &OpsEvent) -> Result<(), CodecError> {
+    match event {
+        OpsEvent::ProjectionBatchSkipped(event) => push(events, number::PROJECTION_BATCH_SKIPPED, event),
+    }
+}
+
+/// Reads an event of an operators' stream.
+///
+/// # Errors
+/// [`CodecError`].
+pub fn ops_event(record: EventRecord<'_>) -> Result<OpsEvent, CodecError> {
+    Ok(match (record.event_type, record.version) {
+        (number::PROJECTION_BATCH_SKIPPED, VERSION_1) => OpsEvent::ProjectionBatchSkipped(read(record)?),
         (event_type, version) => return Err(CodecError::UnknownType { event_type, version }),
     })
 }

@@ -6,10 +6,13 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use ticketflow_domain::Timestamp;
 use ticketflow_domain::customer::CustomerEvent;
+use ticketflow_domain::ops::OpsEvent;
 use ticketflow_domain::show::ShowEvent;
 
 use crate::append::{Append, EncodedEvents, Expected, Urgency};
-use crate::codec::{CodecError, customer_event, push_customer_event, push_show_event, show_event};
+use crate::codec::{
+    CodecError, customer_event, ops_event, push_customer_event, push_ops_event, push_show_event, show_event,
+};
 use crate::frame::{Batch, EventRecord, Events};
 use crate::metadata::{CommandRecord, MetadataError, decode_commands, encode_commands};
 use crate::stream::{Category, Position, Revision, StreamId};
@@ -20,7 +23,7 @@ use crate::stream::{Category, Position, Revision, StreamId};
 pub struct BatchJson {
     /// Of the first event.
     pub position: Position,
-    /// `show-...` or `customer-...`.
+    /// `show-...`, `customer-...` or `ops-...`.
     pub stream: String,
     /// Of the first event in its stream.
     pub revision: Revision,
@@ -58,6 +61,7 @@ pub struct CommandJson {
 pub enum EventJson {
     Show(ShowEvent),
     Customer(CustomerEvent),
+    Ops(OpsEvent),
 }
 
 /// Why a batch has no JSON shape, or JSON no batch.
@@ -106,7 +110,8 @@ pub(crate) fn events_json(
     let event = |record: EventRecord<'_>| match category {
         Category::Show => show_event(record).map(EventJson::Show),
         Category::Customer => customer_event(record).map(EventJson::Customer),
-        Category::Billing | Category::Ops => {
+        Category::Ops => ops_event(record).map(EventJson::Ops),
+        Category::Billing => {
             Err(CodecError::UnknownType { event_type: record.event_type, version: record.version })
         }
     };
@@ -166,6 +171,7 @@ impl BatchJson {
             let pushed = match (stream.category, event) {
                 (Category::Show, EventJson::Show(event)) => push_show_event(&mut events, event),
                 (Category::Customer, EventJson::Customer(event)) => push_customer_event(&mut events, event),
+                (Category::Ops, EventJson::Ops(event)) => push_ops_event(&mut events, event),
                 _ => return Err(invalid("events")),
             };
             pushed.map_err(|source| BatchJsonError::Event { position, source })?;

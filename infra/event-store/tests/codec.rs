@@ -8,13 +8,15 @@
 use std::path::PathBuf;
 
 use ticketflow_domain::customer::{BuyerDetailsRecorded, CustomerEvent, PlaceholderCreated};
+use ticketflow_domain::ops::{OpsEvent, ProjectionBatchSkipped};
 use ticketflow_domain::plan::{
     Decor, GeneralAdmission, Plan, Point, Row, RowSeats, SeatIndex, Zone, ZoneKind,
 };
 use ticketflow_domain::show::*;
 use ticketflow_domain::{Currency, CustomerId, HoldId, OrderId, RefundId, ShowId, TicketId, Timestamp};
 use ticketflow_event_store::{
-    CodecError, EncodedEvents, EventRecord, customer_event, push_customer_event, push_show_event, show_event,
+    CodecError, EncodedEvents, EventRecord, customer_event, ops_event, push_customer_event, push_ops_event,
+    push_show_event, show_event,
 };
 
 fn at(millis: i64) -> Timestamp {
@@ -151,6 +153,18 @@ fn customer_events() -> Vec<(&'static str, CustomerEvent)> {
     ]
 }
 
+fn ops_events() -> Vec<(&'static str, OpsEvent)> {
+    let skipped = ProjectionBatchSkipped {
+        projection: "postgres".into(),
+        first_position: 41,
+        last_position: u64::MAX,
+        error: "an event of type 7 does not read back".into(),
+        reason: "función cancelada".into(),
+        at: at(18),
+    };
+    vec![("projection_batch_skipped", OpsEvent::ProjectionBatchSkipped(skipped))]
+}
+
 /// Type number and version in the file's name; the bytes are the payload.
 fn golden(name: &str, event_type: u16) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/events");
@@ -198,6 +212,15 @@ fn every_customer_event_has_a_sample_that_reads_back() {
 }
 
 #[test]
+fn every_ops_event_has_a_sample_that_reads_back() {
+    for (name, event) in ops_events() {
+        let mut encoded = EncodedEvents::new();
+        push_ops_event(&mut encoded, &event).unwrap();
+        check(name, &encoded, |record| assert_eq!(ops_event(record).unwrap(), event, "{name}"));
+    }
+}
+
+#[test]
 fn every_event_survives_json() {
     for (name, event) in show_events() {
         let json = serde_json::to_string(&event).unwrap();
@@ -206,6 +229,10 @@ fn every_event_survives_json() {
     for (name, event) in customer_events() {
         let json = serde_json::to_string(&event).unwrap();
         assert_eq!(serde_json::from_str::<CustomerEvent>(&json).unwrap(), event, "{name}: {json}");
+    }
+    for (name, event) in ops_events() {
+        let json = serde_json::to_string(&event).unwrap();
+        assert_eq!(serde_json::from_str::<OpsEvent>(&json).unwrap(), event, "{name}: {json}");
     }
 }
 

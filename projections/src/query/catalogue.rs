@@ -4,18 +4,21 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http::header::{CACHE_CONTROL, ETAG};
 use http::{HeaderMap, HeaderValue};
 use serde::{Deserialize, Serialize};
-use ticketflow_domain::show::{SalesStatus, SeatStatus};
+use ticketflow_domain::show::{SalesStatus, SeatStatus, ShowInfo};
 use ticketflow_domain::{Currency, Money, ShowId, Timestamp};
 use ticketflow_event_store::Position;
 use ticketflow_http::{ApiPath, ApiQuery, IfNoneMatch, Problem, is_known, not_modified};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{MinPosition, QueryPorts, money, plan};
-use crate::seat_map::{SeatMap, SeatMapSummary};
+use super::source::MapSource;
+use super::{MinPosition, QueryPorts, SHOW_UNKNOWN, money, plan};
+use crate::postgres::PostgresReads;
+use crate::read_models::ReadModels;
+use crate::seat_map::SeatMapSummary;
 
 /// Shows of one page unless asked otherwise, and at most.
 const PAGE: (usize, usize) = (50, 200);
@@ -126,8 +129,7 @@ struct ZoneAnswer {
     blocked: u32,
 }
 
-fn answer(map: &SeatMap, summary: &SeatMapSummary, now: Timestamp) -> ShowAnswer {
-    let info = &map.info;
+fn answer(info: &ShowInfo, summary: &SeatMapSummary, now: Timestamp) -> ShowAnswer {
     let prices = info.seating.plan().zones.iter().map(|zone| zone.price);
     let (low, high) = prices.fold((i64::MAX, 0), |(low, high), price| (low.min(price), high.max(price)));
     ShowAnswer {
@@ -150,28 +152,46 @@ fn answer(map: &SeatMap, summary: &SeatMapSummary, now: Timestamp) -> ShowAnswer
 /// In the order in which shows were created, a page at a time.
 #[utoipa::path(
     get, path = "/v1/shows", operation_id = "list_shows", tag = "Shows", params(ListQuery),
-    responses((status = 200, description = "A page of shows", body = Page))
+    responses((
+        status = 200, description = "A page of shows", body = Page,
+        headers(
+                ("X-Read-Model" = String, description = "`postgres` or `memory`: where the answer comes from"),
+                ("Age" = u64, description = "Whole seconds by which it is behind the log")
+        )
+    ))
 )]
 pub(crate) async fn list(
     State(ports): State<Arc<QueryPorts>>,
     ApiQuery(query): ApiQuery<ListQuery>,
 ) -> Result<Response, Problem> {
-    ports.reach(MinPosition { min_position: query.min_position }).await?;
     let limit = query.limit.unwrap_or(PAGE.0).clamp(1, PAGE.1);
-    let shows = ports.models.shows();
-    let first = match query.starting_after {
-        None => 0,
-        Some(after) => {
-            let unknown = || Problem::malformed("malformed_query", "The query of the address cannot be read");
-            let at = shows.iter().position(|map| map.info.show_id == after);
-            at.ok_or_else(|| unknown().detail("starting_after names no show"))? + 1
-        }
+    let (after, now) = (query.starting_after, (ports.now)());
+    let from_tables = |reads: Arc<PostgresReads>| async move {
+        let Some((shows, has_more)) = reads.shows(after, limit).await? else { return Ok(None) };
+        let data = shows.iter().map(|(show, summary)| answer(&show.info, summary, now)).collect();
+        Ok(Some(Page { data, has_more }))
     };
-    let now = (ports.now)();
+    let wanted = MinPosition { min_position: query.min_position };
+    let (page, origin) =
+        ports.read(wanted, from_tables, |models| page_in_memory(models, after, limit, now)).await?;
+    let unknown = || Problem::malformed("malformed_query", "The query of the address cannot be read");
+    Ok(match page {
+        Some(page) => origin.mark(Json(page)),
+        None => origin.mark(unknown().detail("starting_after names no show")),
+    })
+}
+
+/// `None` when `after` is no show.
+fn page_in_memory(models: &ReadModels, after: Option<ShowId>, limit: usize, now: Timestamp) -> Option<Page> {
+    let shows = models.shows();
+    let first = match after {
+        None => 0,
+        Some(after) => shows.iter().position(|map| map.info.show_id == after)? + 1,
+    };
     let page = shows.iter().skip(first).take(limit);
-    let data: Vec<ShowAnswer> = page.map(|map| answer(map, &map.summary(), now)).collect();
+    let data: Vec<ShowAnswer> = page.map(|map| answer(&map.info, &map.summary(), now)).collect();
     let has_more = shows.len() > first + data.len();
-    Ok(Json(Page { data, has_more }).into_response())
+    Some(Page { data, has_more })
 }
 
 /// A show
@@ -187,7 +207,11 @@ pub(crate) async fn list(
     responses(
         (
             status = 200, description = "The show", body = ShowDetails,
-            headers(("ETag" = String, description = "Names this version"))
+            headers(
+                ("ETag" = String, description = "Names this version"),
+                ("X-Read-Model" = String, description = "`postgres` or `memory`: where the answer comes from"),
+                ("Age" = u64, description = "Whole seconds by which it is behind the log")
+            )
         ),
         (status = 304, description = "The version at hand is the present one")
     )
@@ -198,20 +222,30 @@ pub(crate) async fn show(
     ApiQuery(query): ApiQuery<ShowQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    ports.reach(MinPosition { min_position: query.min_position }).await?;
-    let map = ports.show(show_id)?;
-    let summary = map.summary();
-    let show = answer(&map, &summary, (ports.now)());
+    let from_tables = |reads: Arc<PostgresReads>| async move {
+        let found = reads.show(show_id).await?;
+        Ok(found.map(|(show, summary)| (MapSource::Postgres(show, reads), summary)))
+    };
+    let from_memory = |models: &ReadModels| {
+        let map = models.show(show_id)?;
+        let summary = map.summary();
+        Some((MapSource::Memory(map), summary))
+    };
+    let wanted = MinPosition { min_position: query.min_position };
+    let (found, origin) = ports.read(wanted, from_tables, from_memory).await?;
+    let Some((map, summary)) = found else { return Ok(origin.mark(SHOW_UNKNOWN)) };
+    let info = map.info();
+    let show = answer(info, &summary, (ports.now)());
     // Sales can open by the clock alone, without an event.
     let etag = etag(summary.position, &format!("{:?}", show.sales));
     if is_known(&headers, &etag) {
-        return Ok(not_modified(etag));
+        return Ok(origin.mark(not_modified(etag)));
     }
-    let seating = &map.info.seating;
+    let seating = &info.seating;
     let zones = seating.plan().zones.iter().zip(seating.zone_spans()).zip(&summary.zones);
     let zones = zones.map(|((zone, span), counts)| ZoneAnswer {
         name: zone.name.clone(),
-        price: money(zone.price, map.info.currency),
+        price: money(zone.price, info.currency),
         color: zone.color.clone(),
         general: span.general,
         seats_total: span.end - span.first,
@@ -222,13 +256,13 @@ pub(crate) async fn show(
     });
     let details = ShowDetails {
         show,
-        hold_seconds: map.info.hold_seconds,
-        max_seats_per_customer: map.info.max_seats_per_customer,
+        hold_seconds: info.hold_seconds,
+        max_seats_per_customer: info.max_seats_per_customer,
         zones: zones.collect(),
-        plan_url: plan::url(&map),
+        plan_url: plan::url(map.plan_hash()),
         position: summary.position,
     };
-    let mut response = Json(details).into_response();
+    let mut response = origin.mark(Json(details));
     response.headers_mut().insert(ETAG, etag);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     Ok(response)

@@ -6,7 +6,9 @@ mod ops;
 mod order;
 mod pace;
 mod plan;
+mod projection_actions;
 mod seats;
+mod source;
 mod time_travel;
 mod whole_map;
 
@@ -22,10 +24,13 @@ use ticketflow_ticket_code::TicketSigner;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::routes;
 
-use crate::feed_runner::FeedRunner;
+use crate::projection::Projections;
 use crate::read_models::ReadModels;
 use crate::seat_map::SeatMap;
 pub use pace::Pace as WholeMapPace;
+use projection_actions::{
+    NOT_PAUSABLE, NOT_REBUILDABLE, NOTHING_TO_SKIP, PROJECTION_UNKNOWN, REASON_INVALID, WRONG_STATE,
+};
 
 /// How long a read waits for the position that it asks for.
 const POSITION_TIMEOUT: Duration = Duration::from_secs(2);
@@ -40,8 +45,8 @@ const UNAVAILABLE: Problem = Problem::unavailable("unavailable", "Temporarily un
 pub struct QueryPorts {
     /// What is read.
     pub models: Arc<ReadModels>,
-    /// Feeds the models.
-    pub runner: Arc<FeedRunner>,
+    /// What keeps the models up to date. Where one of them is kept in PostgreSQL, reads are answered from there.
+    pub projections: Projections,
     /// For the log browser and time travel.
     pub log: EmbeddedLog,
     /// Makes the tickets' codes.
@@ -82,6 +87,26 @@ fn table() -> ApiRoutes<Arc<QueryPorts>> {
         .at("GET /v1/orders/{order}", routes!(order::order), &[ORDER_UNKNOWN, STILL_PROCESSING])
         .at("GET /v1/ops/events", routes!(ops::events), &[UNAVAILABLE])
         .at("GET /v1/ops/projections", routes!(ops::projections), &[])
+        .at(
+            "POST /v1/ops/projections/{name}/rebuild",
+            routes!(projection_actions::rebuild),
+            &[PROJECTION_UNKNOWN, NOT_REBUILDABLE, WRONG_STATE, UNAVAILABLE],
+        )
+        .at(
+            "POST /v1/ops/projections/{name}/pause",
+            routes!(projection_actions::pause),
+            &[PROJECTION_UNKNOWN, NOT_PAUSABLE, WRONG_STATE, UNAVAILABLE],
+        )
+        .at(
+            "POST /v1/ops/projections/{name}/resume",
+            routes!(projection_actions::resume),
+            &[PROJECTION_UNKNOWN, NOT_PAUSABLE, WRONG_STATE, UNAVAILABLE],
+        )
+        .at(
+            "POST /v1/ops/projections/{name}/skip",
+            routes!(projection_actions::skip),
+            &[PROJECTION_UNKNOWN, NOTHING_TO_SKIP, REASON_INVALID, WRONG_STATE, UNAVAILABLE],
+        )
         .at("GET /v1/ops/shows/{show}/seats", routes!(time_travel::seats_at), &[SHOW_UNKNOWN, UNAVAILABLE])
 }
 
@@ -92,14 +117,6 @@ pub(crate) struct MinPosition {
 }
 
 impl QueryPorts {
-    async fn reach(&self, wanted: MinPosition) -> Result<(), Problem> {
-        let position = wanted.min_position.unwrap_or(0);
-        if self.models.wait_for(position, POSITION_TIMEOUT).await {
-            return Ok(());
-        }
-        Err(STILL_PROCESSING.detail(format!("asked for position {position}, at {}", self.models.position())))
-    }
-
     fn show(&self, show_id: ShowId) -> Result<Arc<SeatMap>, Problem> {
         self.models.show(show_id).ok_or(SHOW_UNKNOWN)
     }

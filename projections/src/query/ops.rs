@@ -15,7 +15,7 @@ use ticketflow_http::{ApiQuery, Problem};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{QueryPorts, unreadable};
-use crate::feed_runner::ProjectionStatus;
+use crate::status::ProjectionStatus;
 
 /// Events of one page unless asked otherwise, and at most.
 const PAGE: (usize, usize) = (100, 1_000);
@@ -80,8 +80,8 @@ struct EventContent {
 /// All projections.
 #[derive(Serialize, ToSchema)]
 #[schema(as = ProjectionPage, example = json!({"data": [{
-    "name": "read_models", "state": "live", "position": 1204, "head": 1204, "lag_events": 0, "lag_seconds": 0.0,
-    "rate": 310.5, "rebuild_ratio": null, "last_error": null
+    "name": "memory", "state": "live", "position": 1204, "head": 1204, "lag_events": 0, "lag_seconds": 0.0,
+    "rate": 310.5, "rebuild_ratio": null, "rebuild_rate": null, "eta_seconds": null, "last_error": null
 }], "has_more": false}))]
 pub(crate) struct Projections {
     data: Vec<ProjectionStatus>,
@@ -99,7 +99,7 @@ pub(crate) async fn projections(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     ports.operator_key.check(&headers)?;
-    Ok(Json(Projections { data: vec![ports.runner.status()], has_more: false }).into_response())
+    Ok(Json(Projections { data: ports.projections.statuses(), has_more: false }).into_response())
 }
 
 /// The log, event by event

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http::header::CACHE_CONTROL;
 use serde::{Deserialize, Serialize};
 use ticketflow_domain::show::{ShowInfo, TicketStatus};
@@ -16,6 +16,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{MinPosition, ORDER_UNKNOWN, QueryPorts, money};
 use crate::orders::{OrderView, TicketView};
+use crate::postgres::PostgresReads;
+use crate::read_models::ReadModels;
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -82,18 +84,30 @@ struct TicketAnswer {
 #[utoipa::path(
     get, path = "/v1/orders/{order}", operation_id = "order", tag = "Orders",
     params(("order" = OrderId, Path, description = "The order"), OrderQuery),
-    responses((status = 200, description = "The order", body = OrderAnswer))
+    responses((
+        status = 200, description = "The order", body = OrderAnswer,
+        headers(
+            ("X-Read-Model" = String, description = "`postgres` or `memory`: where the answer comes from"),
+            ("Age" = u64, description = "Whole seconds by which it is behind the log")
+        )
+    ))
 )]
 pub(crate) async fn order(
     State(ports): State<Arc<QueryPorts>>,
     ApiPath(order_id): ApiPath<OrderId>,
     ApiQuery(query): ApiQuery<OrderQuery>,
 ) -> Result<Response, Problem> {
-    ports.reach(MinPosition { min_position: query.min_position }).await?;
-    let order = ports.models.order(order_id).ok_or(ORDER_UNKNOWN)?;
-    let map = ports.models.show(order.show_id).ok_or(ORDER_UNKNOWN)?;
-    let answer = answer(order_id, &order, &map.info, &ports.signer);
-    Ok(([(CACHE_CONTROL, "no-store")], Json(answer)).into_response())
+    let from_memory = |models: &ReadModels| {
+        let order = models.order(order_id)?;
+        let map = models.show(order.show_id)?;
+        Some((order, map.info.clone()))
+    };
+    let from_tables = |reads: Arc<PostgresReads>| async move { reads.order(order_id).await };
+    let wanted = MinPosition { min_position: query.min_position };
+    let (found, origin) = ports.read(wanted, from_tables, from_memory).await?;
+    let Some((order, info)) = found else { return Ok(origin.mark(ORDER_UNKNOWN)) };
+    let answer = answer(order_id, &order, &info, &ports.signer);
+    Ok(origin.mark(([(CACHE_CONTROL, "no-store")], Json(answer))))
 }
 
 fn answer(order_id: OrderId, order: &OrderView, info: &ShowInfo, signer: &TicketSigner) -> OrderAnswer {

@@ -10,11 +10,10 @@ use ticketflow_http::{ApiPath, Problem};
 
 use super::{QueryPorts, UNAVAILABLE};
 use crate::plan_drawing::{DrawingHash, PlanAnswer, drawing};
-use crate::seat_map::SeatMap;
 
 /// Where the plan of a show is.
-pub(super) fn url(map: &SeatMap) -> String {
-    format!("/v1/plans/{}.json", HEXLOWER.encode(&map.plan_hash))
+pub(super) fn url(plan_hash: &DrawingHash) -> String {
+    format!("/v1/plans/{}.json", HEXLOWER.encode(plan_hash))
 }
 
 /// Where every seat is drawn

@@ -18,8 +18,12 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::catalogue::etag;
-use super::{MinPosition, QueryPorts, whole_map};
-use crate::seat_map::{CompactMap, SeatMap};
+use super::source::MapSource;
+use super::whole_map::{self, WholeMapError, WholeMapRequest};
+use super::{MinPosition, QueryPorts, SHOW_UNKNOWN};
+use crate::postgres::PostgresReads;
+use crate::read_models::ReadModels;
+use crate::seat_map::CompactMap;
 
 const X_POSITION: HeaderName = HeaderName::from_static("x-position");
 const X_SEATS_TOTAL: HeaderName = HeaderName::from_static("x-seats-total");
@@ -108,7 +112,9 @@ struct SeatAnswer {
                 ("ETag" = String, description = "Names this version"),
                 ("Content-Encoding" = String, description = "`gzip` for a whole map, where `Accept-Encoding` takes it"),
                 ("X-Position" = u64, description = "The position of a compact map"),
-                ("X-Seats-Total" = u64, description = "The seats of a compact map")
+                ("X-Seats-Total" = u64, description = "The seats of a compact map"),
+                ("X-Read-Model" = String, description = "`postgres` or `memory`: where the answer comes from"),
+                ("Age" = u64, description = "Whole seconds by which it is behind the log")
             )
         ),
         (status = 304, description = "The version at hand is the present one")
@@ -121,20 +127,48 @@ pub(crate) async fn seats(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    ports.reach(MinPosition { min_position: query.min_position }).await?;
-    let map = ports.show(show_id)?;
-    match query.format.unwrap_or(Format::Full) {
-        Format::Compact => Ok(compact(&map, &headers)),
-        Format::Full => {
-            let at_least = query.min_position.unwrap_or(0);
-            let pace = (method != Method::HEAD).then_some(&ports.whole_map_pace);
-            whole_map::answer(map, pace, &headers, at_least).await
+    let wanted = MinPosition { min_position: query.min_position };
+    if let Some(Format::Compact) = query.format {
+        let from_tables = |reads: Arc<PostgresReads>| async move { reads.compact(show_id).await };
+        let from_memory = |models: &ReadModels| Some(models.show(show_id)?.compact());
+        let (found, origin) = ports.read(wanted, from_tables, from_memory).await?;
+        return Ok(match found {
+            Some((statuses, position)) => origin.mark(compact(statuses, position, &headers)),
+            None => origin.mark(SHOW_UNKNOWN),
+        });
+    }
+    let from_tables = |reads: Arc<PostgresReads>| async move {
+        let found = reads.show(show_id).await?;
+        Ok(found.map(|(show, summary)| (MapSource::Postgres(show, reads), summary.position)))
+    };
+    let from_memory = |models: &ReadModels| {
+        let map = models.show(show_id)?;
+        let position = map.summary().position;
+        Some((MapSource::Memory(map), position))
+    };
+    let (found, origin) = ports.read(wanted, from_tables, from_memory).await?;
+    let Some((map, position)) = found else { return Ok(origin.mark(SHOW_UNKNOWN)) };
+    let request = WholeMapRequest {
+        pace: (method != Method::HEAD).then_some(&ports.whole_map_pace),
+        headers: &headers,
+        at_least: wanted.min_position.unwrap_or(0),
+    };
+    match whole_map::answer(&map, position, request).await {
+        Ok(response) => Ok(origin.mark(response)),
+        Err(WholeMapError::Refused(problem)) => Err(problem),
+        Err(WholeMapError::Database(error)) => {
+            if let Some(tables) = ports.projections.postgres() {
+                tables.read_failed(&error);
+            }
+            let map = ports.show(show_id)?;
+            let position = map.summary().position;
+            let answered = whole_map::answer(&MapSource::Memory(map), position, request).await;
+            answered.map(|response| ports.memory_origin().mark(response)).map_err(WholeMapError::into_problem)
         }
     }
 }
 
-fn compact(map: &SeatMap, headers: &HeaderMap) -> Response {
-    let (statuses, position) = map.compact();
+fn compact(statuses: CompactMap, position: Position, headers: &HeaderMap) -> Response {
     let etag = etag(position, "compact");
     if is_known(headers, &etag) {
         return not_modified(etag);

@@ -18,13 +18,15 @@ use ticketflow_domain::show::{SeatStatus, ShowInfo};
 use ticketflow_domain::{Currency, SeatIndex};
 use ticketflow_event_store::Position;
 use ticketflow_http::{Problem, is_known, not_modified};
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 use tokio::time::Instant;
 
 use super::UNAVAILABLE;
 use super::catalogue::etag;
 use super::pace::{MAX_WAIT, Pace};
-use crate::seat_map::{RenderedMap, SeatMap, SeatMapView};
+use super::source::MapSource;
+use crate::postgres::DatabaseError;
+use crate::seat_map::{RenderedMap, SeatMapView};
 
 /// How old a rendered map may be when it is handed to the next reader; its position says how old it is.
 const SHARED_FOR: Duration = Duration::from_millis(100);
@@ -36,20 +38,55 @@ const SMALL_BYTES: usize = 256 << 10;
 /// Renderings under way at once, of all shows: one core is left to the buyers.
 static RENDERING: Semaphore = Semaphore::const_new(1);
 
-/// Answers with the whole map, of `at_least` that position. `pace` is none where nothing of it is sent.
+/// What a reader asks for.
+#[derive(Clone, Copy)]
+pub(super) struct WholeMapRequest<'a> {
+    /// None where nothing of the map is sent.
+    pub(super) pace: Option<&'a Pace>,
+    pub(super) headers: &'a HeaderMap,
+    /// The answer is to have this position.
+    pub(super) at_least: Position,
+}
+
+/// Why there is no answer.
+pub(super) enum WholeMapError {
+    /// The reader gets this.
+    Refused(Problem),
+    /// The map can be answered from elsewhere.
+    Database(DatabaseError),
+}
+
+impl WholeMapError {
+    /// Where there is no elsewhere.
+    pub(super) fn into_problem(self) -> Problem {
+        match self {
+            Self::Refused(problem) => problem,
+            Self::Database(_) => UNAVAILABLE,
+        }
+    }
+}
+
+impl From<Problem> for WholeMapError {
+    fn from(problem: Problem) -> Self {
+        Self::Refused(problem)
+    }
+}
+
+/// Answers with the whole map, whose last event was at `position` a moment ago.
 pub(super) async fn answer(
-    map: Arc<SeatMap>,
-    pace: Option<&Pace>,
-    headers: &HeaderMap,
-    at_least: Position,
-) -> Result<Response, Problem> {
+    map: &MapSource,
+    position: Position,
+    request: WholeMapRequest<'_>,
+) -> Result<Response, WholeMapError> {
+    let WholeMapRequest { pace, headers, at_least } = request;
+    let at_least = at_least.min(position);
     let compressed = takes_gzip(headers);
     let variant = if compressed { "full-gzip" } else { "full" };
-    let present = etag(map.summary().position, variant);
+    let present = etag(position, variant);
     if is_known(headers, &present) {
         return Ok(varying(not_modified(present)));
     }
-    let mut rendered = shared(&map, at_least, compressed).await?;
+    let mut rendered = shared(map, at_least, compressed).await?;
     let shared_tag = etag(rendered.position, variant);
     if is_known(headers, &shared_tag) {
         return Ok(varying(not_modified(shared_tag)));
@@ -61,7 +98,7 @@ pub(super) async fn answer(
             // A reader that waits keeps no text, and gets what is the present by then.
             drop(rendered);
             tokio::time::sleep(turn.wait).await;
-            rendered = shared(&map, at_least, compressed).await?;
+            rendered = shared(map, at_least, compressed).await?;
         }
         turn.taken();
     }
@@ -107,12 +144,12 @@ impl RenderedMap {
 
 /// A shared rendering that is young enough and has what the reader asks for, or a new one, which those find who ask next
 /// even if this reader goes away meanwhile.
-async fn shared(map: &Arc<SeatMap>, at_least: Position, compressed: bool) -> Result<RenderedMap, Problem> {
+async fn shared(map: &MapSource, at_least: Position, compressed: bool) -> Result<RenderedMap, WholeMapError> {
     let turn = async {
-        let slot = map.rendered.clone().lock_owned().await;
-        let young = slot.as_ref().filter(|rendered| {
-            rendered.at.elapsed() < SHARED_FOR && rendered.position >= at_least.min(map.summary().position)
-        });
+        let slot = map.rendered().clone().lock_owned().await;
+        let young = slot
+            .as_ref()
+            .filter(|rendered| rendered.at.elapsed() < SHARED_FOR && rendered.position >= at_least);
         match young.filter(|rendered| !compressed || rendered.gzip.is_some()) {
             Some(rendered) => Ok(rendered.clone()),
             None => {
@@ -126,32 +163,40 @@ async fn shared(map: &Arc<SeatMap>, at_least: Position, compressed: bool) -> Res
             Ok(rendered) => return Ok(rendered),
             Err(to_render) => to_render,
         };
+    let view = match young {
+        Some(_) => None,
+        None => Some(map.view().await.map_err(WholeMapError::Database)?),
+    };
     let map = map.clone();
     let rendering = tokio::task::spawn_blocking(move || {
-        let mut rendered = young.unwrap_or_else(|| render_now(&map));
+        let mut rendered = match (young, view) {
+            (Some(rendered), _) => rendered,
+            (None, Some(view)) => render_now(map.info(), &view),
+            (None, None) => return None,
+        };
         if compressed {
             rendered.gzip = Some(gzip(&rendered.json));
         }
         rendered.at = Instant::now();
         *slot = Some(rendered.clone());
         drop((slot, permit));
-        forget_later(map, rendered.at);
-        rendered
+        forget_later(map.rendered().clone(), rendered.at);
+        Some(rendered)
     });
-    rendering.await.map_err(|_| UNAVAILABLE.detail("the server is stopping"))
+    let stopping = || UNAVAILABLE.detail("the server is stopping");
+    Ok(rendering.await.ok().flatten().ok_or_else(stopping)?)
 }
 
-fn render_now(map: &SeatMap) -> RenderedMap {
-    let view = map.view();
-    let json = Bytes::from(render(&map.info, &view));
+fn render_now(info: &ShowInfo, view: &SeatMapView) -> RenderedMap {
+    let json = Bytes::from(render(info, view));
     RenderedMap { at: Instant::now(), position: view.position, json, gzip: None }
 }
 
 /// Drops a rendering that is too old to be shared: a map that nobody reads keeps no text.
-fn forget_later(map: Arc<SeatMap>, at: Instant) {
+fn forget_later(rendered: Arc<Mutex<Option<RenderedMap>>>, at: Instant) {
     tokio::spawn(async move {
         tokio::time::sleep_until(at + SHARED_FOR).await;
-        let mut slot = map.rendered.lock().await;
+        let mut slot = rendered.lock().await;
         if slot.as_ref().is_some_and(|rendered| rendered.at == at) {
             *slot = None;
         }

@@ -121,3 +121,20 @@ fn the_read_side_says_how_it_is_doing() {
         assert_eq!((&status["position"], &status["head"]), (&json!(stage.head()), &json!(stage.head())));
     });
 }
+
+#[test]
+fn what_the_projection_in_memory_cannot_do_is_refused() {
+    on_stage(|stage| async move {
+        let act = async |path: &str, body| stage.command(&format!("/v1/ops/projections/{path}"), body).await;
+        act("memory/rebuild", None).await.problem(409, "not_rebuildable");
+        act("memory/pause", None).await.problem(409, "not_pausable");
+        act("memory/resume", None).await.problem(409, "not_pausable");
+        act("memory/skip", Some(json!({"reason": "a test"}))).await.problem(409, "nothing_to_skip");
+        act("memory/skip", Some(json!({"reason": " "}))).await.problem(422, "reason_invalid");
+        act("memory/skip", Some(json!({"reason": "x".repeat(501)}))).await.problem(422, "reason_invalid");
+        act("memory/skip", Some(json!({}))).await.problem(400, "invalid_body");
+        for action in ["rebuild", "pause", "resume"] {
+            act(&format!("postgres/{action}"), None).await.problem(404, "projection_unknown");
+        }
+    });
+}

@@ -22,7 +22,7 @@ use ticketflow_event_store::{
     push_show_event,
 };
 use ticketflow_http::{OperatorKey, Shell, ShellOptions, Shutdown};
-use ticketflow_projections::{FeedRunner, QueryPorts, ReadModels, WholeMapPace};
+use ticketflow_projections::{FeedRunner, Projections, QueryPorts, ReadModels, WholeMapPace};
 use ticketflow_ticket_code::TicketSigner;
 use tower::ServiceExt;
 
@@ -70,7 +70,7 @@ impl Stage {
         let shutdown = Shutdown::new();
         let router = ticketflow_projections::router(QueryPorts {
             models: models.clone(),
-            runner,
+            projections: Projections::new(runner, None),
             log: log.clone(),
             signer: TicketSigner::new(&[7; 32]),
             operator_key: OperatorKey::new(KEY),
@@ -231,6 +231,18 @@ impl Stage {
 
     pub(crate) async fn operator(&self, path: &str) -> Answer {
         self.get_with(path, &[("authorization", &format!("Bearer {KEY}"))]).await
+    }
+
+    /// Posts as an operator.
+    pub(crate) async fn command(&self, path: &str, body: Option<Value>) -> Answer {
+        let request = Request::post(path).header("authorization", format!("Bearer {KEY}"));
+        let request = match body {
+            Some(body) => {
+                request.header("content-type", "application/json").body(Body::from(body.to_string()))
+            }
+            None => request.body(Body::empty()),
+        };
+        self.answer(request.expect("a request")).await
     }
 
     pub(crate) async fn head_of(&self, path: &str) -> Answer {

@@ -4,6 +4,7 @@ mod buffer;
 mod demo;
 mod machine;
 mod openapi;
+mod seat_map;
 mod serving;
 mod tools;
 mod trials;

@@ -6,6 +6,7 @@
 mod feed_runner;
 mod orders;
 mod plan_drawing;
+mod projection_watch;
 mod query;
 mod read_models;
 mod seat_map;

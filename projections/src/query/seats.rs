@@ -37,7 +37,7 @@ pub(crate) struct SeatsQuery {
 
 #[derive(Deserialize, Clone, Copy, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum Format {
+pub(super) enum Format {
     Full,
     Compact,
 }
@@ -133,7 +133,8 @@ pub(crate) async fn seats(
     }
 }
 
-fn compact(map: &SeatMap, headers: &HeaderMap) -> Response {
+/// The answer with a map at 2 bits a seat.
+pub(super) fn compact(map: &SeatMap, headers: &HeaderMap) -> Response {
     let (statuses, position) = map.compact();
     let etag = etag(position, "compact");
     if is_known(headers, &etag) {

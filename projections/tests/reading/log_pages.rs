@@ -7,7 +7,7 @@ use crate::stage::{Stage, on_stage};
 
 async fn page(stage: &Stage, query: &str) -> (Vec<Value>, bool) {
     let page = stage.operator(&format!("/v1/ops/events?{query}")).await.expect(200);
-    (page["data"].as_array().unwrap().clone(), page["has_more"] == true)
+    (page["data"].as_array().expect("a list").clone(), page["has_more"] == true)
 }
 
 /// All that a query gives, newest first, in pages of three.
@@ -21,7 +21,8 @@ async fn pages(stage: &Stage, query: &str) -> Vec<Value> {
         if !has_more {
             return all;
         }
-        before = all.last().unwrap()["position"].as_u64().unwrap();
+        before =
+            all.last().and_then(|event| event["position"].as_u64()).expect("a page that is not the last");
     }
 }
 

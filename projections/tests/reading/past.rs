@@ -54,11 +54,11 @@ fn the_map_at_a_position_is_the_map_that_was_shown_then() {
 
 /// The statuses of a whole map at 2 bits a seat.
 fn packed(map: &Value) -> Vec<u8> {
-    let seats = map["seats"].as_array().unwrap();
+    let seats = map["seats"].as_array().expect("a list");
     let mut bytes = vec![0; seats.len().div_ceil(4)];
     for (index, seat) in seats.iter().enumerate() {
         let status = ["available", "held", "sold", "blocked"].iter().position(|name| seat["status"] == *name);
-        bytes[index / 4] |= (status.unwrap() as u8) << (index % 4 * 2);
+        bytes[index / 4] |= (status.expect("a known status") as u8) << (index % 4 * 2);
     }
     bytes
 }

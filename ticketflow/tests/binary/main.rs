@@ -2,7 +2,9 @@
 
 mod demo;
 mod machine;
+mod monitoring;
 mod openapi;
+mod operations;
 mod serving;
 mod tools;
 mod trials;

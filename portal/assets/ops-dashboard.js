@@ -103,11 +103,12 @@ function build() {
   const style = getComputedStyle(root);
   const color = (name) => style.getPropertyValue(name).trim();
   const lines = dark.matches ? DARK_LINES : LINES;
-  const line = (label, index, unit) => ({ label, stroke: lines[index % lines.length], width: 2, points: { show: false }, value: (_, value) => (value === null ? "–" : unit(value)) });
-  const seconds = (value) => `${value.toFixed(value < 10 ? 1 : 0)} s`;
-  const rate = (value) => `${Math.round(value).toLocaleString(document.documentElement.lang)}/s`;
+  const line = (label, index, unit) => ({ label, stroke: lines[index % lines.length], width: 2, points: { show: false }, value: (_, value) => (value == null ? "–" : unit(value)) });
+  const { lang } = document.documentElement;
+  const seconds = (value) => `${value.toLocaleString(lang, { minimumFractionDigits: value < 10 ? 1 : 0, maximumFractionDigits: value < 10 ? 1 : 0 })} s`;
+  const rate = (value) => `${Math.round(value).toLocaleString(lang)}/s`;
   const axis = { stroke: color("--soft"), grid: { stroke: color("--line"), width: 1 }, ticks: { show: false }, font: `12px ${color("--font")}` };
-  const short = new Intl.NumberFormat(document.documentElement.lang, { notation: "compact" });
+  const short = new Intl.NumberFormat(lang, { notation: "compact" });
   const make = (kind, series, tickName) => {
     const place = root.querySelector(`[data-chart="${kind}"]`);
     const chart = new uPlot({
@@ -115,14 +116,15 @@ function build() {
       height: CHART_HEIGHT_PX,
       scales: { y: { range: (_, low, high) => [0, Math.max(kind === "lag" ? 1 : 10, (high ?? 0) * 1.15)] } },
       axes: [{ ...axis, space: 84, size: 34, values: (_, ticks) => ticks.map(clock) }, { ...axis, size: 62, incrs: STEPS, values: (_, ticks) => ticks.map(tickName) }],
-      series: [{ label: texts.time, value: (_, value) => (value === null ? "–" : clock(value)) }, ...series],
+      series: [{ label: texts.time, value: (_, value) => (value == null ? "–" : clock(value)) }, ...series],
       cursor: { y: false, drag: { x: false, y: false } },
     }, [[], ...series.map(() => [])], place);
     charts.push(chart);
   };
   make("lag", names.map((name, index) => line(name, index, seconds)), seconds);
-  const log = { ...line(texts.log, 0, rate), stroke: color("--edge"), dash: [5, 4] };
-  make("rate", [...names.map((name, index) => line(name, index, rate)), log], (tick) => short.format(tick));
+  // A wide pale line beneath the others: it shows where they part.
+  const log = { ...line(texts.log, 0, rate), stroke: `${color("--edge")}70`, width: 6 };
+  make("rate", [log, ...names.map((name, index) => line(name, index, rate))], (tick) => short.format(tick));
   charts.names = names;
   draw();
 }
@@ -136,7 +138,9 @@ function draw() {
   const times = moments.map((moment) => moment.t);
   const [lag, rate] = charts;
   lag.setData([times, ...charts.names.map((name) => moments.map((moment) => moment.lag.get(name) ?? null))]);
-  rate.setData([times, ...charts.names.map((name) => perSecond((moment) => moment.position.get(name))), perSecond((moment) => moment.head)]);
+  rate.setData([times, perSecond((moment) => moment.head), ...charts.names.map((name) => perSecond((moment) => moment.position.get(name)))]);
+  // Where nobody points, the legend has the newest figures.
+  if (times.length) for (const chart of charts) if (chart.cursor.left < 0) chart.setLegend({ idx: times.length - 1 });
 }
 
 // --- stream -----------------------------------------------------------------------------------------------------

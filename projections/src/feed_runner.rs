@@ -92,7 +92,8 @@ pub struct FeedRunner {
 #[derive(Default)]
 struct Progress {
     rate: f64,
-    behind_since: Option<Instant>,
+    /// A head that was not reached when it was seen, and when that was.
+    behind_since: Option<(Position, Instant)>,
     last_error: Option<String>,
 }
 
@@ -154,8 +155,9 @@ impl FeedRunner {
         let (position, head) = (self.models.position(), self.log.head().position);
         let mut progress = self.progress();
         let behind = head > position;
-        let since = progress.behind_since.filter(|_| behind);
-        progress.behind_since = behind.then(|| since.unwrap_or_else(Instant::now));
+        // Under load there is always something on its way; what was on its way the last time has arrived meanwhile.
+        let since = progress.behind_since.filter(|(seen, _)| position < *seen);
+        progress.behind_since = behind.then(|| since.unwrap_or_else(|| (head, Instant::now())));
         ProjectionStatus {
             name: "memory",
             state: match progress.last_error {
@@ -165,7 +167,7 @@ impl FeedRunner {
             position,
             head,
             lag_events: head.saturating_sub(position),
-            lag_seconds: progress.behind_since.map_or(0.0, |since| since.elapsed().as_secs_f64()),
+            lag_seconds: progress.behind_since.map_or(0.0, |(_, since)| since.elapsed().as_secs_f64()),
             rate: progress.rate,
             rebuild_ratio: None,
             last_error: progress.last_error.clone(),

@@ -50,9 +50,9 @@ pub(crate) struct Sample {
 #[serde(rename_all = "snake_case")]
 #[schema(as = ProjectionVerdict)]
 pub(crate) enum Verdict {
-    /// No more than a second behind the log.
+    /// No more than a second behind the log, or a moment ago no more than that.
     KeepingUp,
-    /// Working, and further behind.
+    /// Working, and further behind for longer than a second.
     Behind,
     /// Paused, stopped, or without its database: it does not move.
     Halted,
@@ -150,11 +150,16 @@ impl Track {
     }
 
     fn observe(&mut self, at: Timestamp, status: ProjectionStatus) {
+        // One late sample is a hiccup, and no reason to begin a new "since when".
+        let was_late = self.samples.back().is_some_and(|sample| sample.lag_seconds > KEEPING_UP_SECONDS);
         if self.samples.len() == KEPT_SAMPLES {
             self.samples.pop_front();
         }
         self.samples.push_back(sample(at, &status));
-        let verdict = verdict(&status);
+        let verdict = match verdict(&status) {
+            Verdict::Behind if !was_late => Verdict::KeepingUp,
+            verdict => verdict,
+        };
         let since = if verdict == self.watched.verdict { self.watched.since } else { at };
         let change = change_per_sample(&self.samples);
         let trend = match change {
@@ -254,8 +259,9 @@ mod tests {
         watch.observe(second(2), vec![status(10, 12, 0.9, live)]);
         assert_eq!((now(&watch).verdict, now(&watch).since), (Verdict::KeepingUp, second(1)));
         watch.observe(second(3), vec![status(10, 40, 1.1, live)]);
+        assert_eq!((now(&watch).verdict, now(&watch).since), (Verdict::KeepingUp, second(1)), "a hiccup");
         watch.observe(second(4), vec![status(10, 60, 2.1, live)]);
-        assert_eq!((now(&watch).verdict, now(&watch).since), (Verdict::Behind, second(3)));
+        assert_eq!((now(&watch).verdict, now(&watch).since), (Verdict::Behind, second(4)));
         watch.observe(second(5), vec![status(10, 60, 3.1, ProjectionState::Stopped)]);
         assert_eq!((now(&watch).verdict, now(&watch).since), (Verdict::Halted, second(5)));
         watch.observe(second(6), vec![status(60, 60, 0.0, live)]);

@@ -45,10 +45,16 @@ pub(crate) fn sentence(frame: &Frame<'_>, event: &Event, around: Surroundings<'_
         "TicketCheckedIn" => texts.said_ticket_checked_in,
         "PlaceholderCreated" => texts.said_placeholder_created,
         "BuyerDetailsRecorded" => texts.said_buyer_details_recorded,
+        "ProjectionBatchSkipped" => texts.said_projection_batch_skipped,
         _ => texts.said_other,
     };
     let text = |name: &str| event.data[name].as_str().unwrap_or_default();
+    let number =
+        |name: &str| event.data[name].as_u64().map_or_else(String::new, |number| frame.count(number));
     let values = [
+        ("projection", text("projection")),
+        ("first", &number("first_position")),
+        ("last", &number("last_position")),
         ("type", event.kind.as_str()),
         ("name", text("name")),
         ("reason", text("reason")),
@@ -183,6 +189,16 @@ mod tests {
         assert_eq!(
             say("PaymentFailed", failed, None),
             "A payment failed (no answer in time), seats free again: 1 seat"
+        );
+    }
+
+    #[test]
+    fn what_an_operator_passed_over_is_said_with_the_reason() {
+        let skipped = json!({"projection": "postgres", "first_position": 7_001, "last_position": 7_002, "error": "x",
+            "reason": "the show was cancelled", "at": "2026-11-22T12:00:00Z"});
+        assert_eq!(
+            say("ProjectionBatchSkipped", skipped, None),
+            "postgres passed over the events 7,001 to 7,002: the show was cancelled"
         );
     }
 

@@ -59,7 +59,7 @@ texts! {
     said_show_created, said_sales_opened, said_sales_closed, said_show_cancelled, said_seats_blocked,
     said_seats_unblocked, said_seats_held, said_hold_released, said_hold_expired, said_payment_started, said_order_paid,
     said_payment_failed, said_payment_captured, said_charge_voided, said_tickets_refunded, said_refund_settled,
-    said_ticket_checked_in, said_placeholder_created, said_buyer_details_recorded, said_other,
+    said_ticket_checked_in, said_placeholder_created, said_buyer_details_recorded, said_projection_batch_skipped, said_other,
     failed_declined, failed_timed_out, failed_unavailable, failed_abandoned,
     seats_one, seats_many, seats_of_row, seats_general, seats_named_more,
 }

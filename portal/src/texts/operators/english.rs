@@ -161,6 +161,7 @@ pub(crate) static ENGLISH: OperatorTexts = OperatorTexts {
     said_ticket_checked_in: "Admitted at the gate {gate}: {seats}",
     said_placeholder_created: "A customer was met for the first time",
     said_buyer_details_recorded: "A buyer's details were recorded, sealed",
+    said_projection_batch_skipped: "{projection} passed over the events {first} to {last}: {reason}",
     said_other: "{type}",
     failed_declined: "declined",
     failed_timed_out: "no answer in time",

@@ -161,6 +161,7 @@ pub(crate) static SPANISH: OperatorTexts = OperatorTexts {
     said_ticket_checked_in: "Entrada por la puerta {gate}: {seats}",
     said_placeholder_created: "Apareció una persona nueva",
     said_buyer_details_recorded: "Se guardaron sellados los datos de quien compra",
+    said_projection_batch_skipped: "{projection} pasó por alto los eventos {first} a {last}: {reason}",
     said_other: "{type}",
     failed_declined: "rechazado",
     failed_timed_out: "sin respuesta a tiempo",

@@ -7,6 +7,7 @@ SHELL := /bin/bash
 NEXTEST_VERSION := 0.9.143
 CARGO_DENY_VERSION := 0.20.2
 NATS_VERSION := 2.15.1
+AXE_VERSION := 4.14.1
 
 LISTEN ?= 127.0.0.1:8080
 DATA ?= ./data
@@ -15,10 +16,11 @@ BENCH_ARGS ?=
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 TICKETFLOW := $(TARGET)/release/ticketflow
 export TICKETFLOW_NATS_SERVER ?= $(abspath $(TARGET))/tools/nats-server
+export TICKETFLOW_AXE ?= $(abspath $(TARGET))/tools/axe-$(AXE_VERSION).min.js
 # Tools that a recipe has just installed are found even where Cargo's folder is not on the path.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
-.PHONY: help build run test bench check openapi fmt lint deny doc advisories test-tools nextest browser postgres haproxy pip nats cargo-deny
+.PHONY: help build run test bench check openapi fmt lint deny doc advisories test-tools nextest browser axe postgres haproxy pip nats cargo-deny
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,7 +65,7 @@ advisories: cargo-deny ## Check for known vulnerabilities, where the database ca
 		echo "advisories: NOT CHECKED, the database at github.com/RustSec/advisory-db cannot be reached from here"; \
 	fi
 
-test-tools: nextest browser postgres haproxy nats
+test-tools: nextest browser axe postgres haproxy nats
 
 nextest:
 	@command -v cargo-nextest >/dev/null || { \
@@ -95,6 +97,17 @@ browser:
 ifeq ($(and $(shell command -v chromium),$(shell command -v chromedriver)),)
 	$(call debian,chromium chromium-driver)
 endif
+
+# Looks for what shuts people out of the operators' pages. Only the tests use it: it is in no program.
+axe:
+	@if [ -s $(TICKETFLOW_AXE) ]; then exit 0; fi; \
+	if ! command -v npm >/dev/null; then echo "tests look for axe in $(TICKETFLOW_AXE); it comes with npm"; exit 0; fi; \
+	echo "installing axe $(AXE_VERSION), once"; \
+	folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	npm pack --silent --pack-destination "$$folder" axe-core@$(AXE_VERSION) >/dev/null \
+		&& tar -xzf "$$folder"/axe-core-$(AXE_VERSION).tgz -C "$$folder" package/axe.min.js \
+		&& install -D -m 644 "$$folder"/package/axe.min.js $(TICKETFLOW_AXE) \
+		|| echo "could not install axe; the tests that need it will say so"
 
 # Started by the tests themselves, in folders of their own; a server that runs already is not touched.
 postgres:

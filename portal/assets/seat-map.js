@@ -1,5 +1,6 @@
 // <seat-map>: the live map of a show. Joins plan, feed, painter and pointer, keeps the selection, speaks to screen
-// readers, and fills the selection form beside it. The server decides everything; the map only asks.
+// readers, and fills the selection form beside it. The server decides everything; the map only asks. Without a stream it
+// shows one moment, and whoever moves through time shows it the next one.
 
 import { SeatPlan } from "./seat-plan.js";
 import { AVAILABLE, PICK_PITCH, theme } from "./seat-glyphs.js";
@@ -17,6 +18,8 @@ const WHOLE_MARGIN_PX = 14;
 const SEAT_REACH = 0.8;
 const SETTLE_MS = 130;
 const LOST_MARK_MS = 1_600;
+// Seats of a moment that are marked at once.
+const MOST_MARKED = 400;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 const fill = (sentence, values) => sentence.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
@@ -55,6 +58,11 @@ class SeatMap extends HTMLElement {
     this.listen();
     this.renderSelection();
     this.setAttribute("ready", "");
+    if (!this.dataset.stream) {
+      this.stateMark.hidden = true;
+      if (this.waiting) this.show(this.waiting);
+      return;
+    }
     this.feed = new SeatFeed(this.dataset.stream, {
       onSnapshot: (bytes) => this.replace(unpack(bytes, this.plan.total)),
       onDelta: (changes) => this.change(changes),
@@ -99,7 +107,7 @@ class SeatMap extends HTMLElement {
     this.replaceChildren(
       make("div", { class: "map-stage" }, this.canvas, help, this.tip, this.alarm, this.speech),
       make("div", { class: "map-bar" },
-        make("div", { class: "map-notes" }, this.stateMark, make("ul", { class: "map-legend", role: "list" }, ...["available", "picked", "held", "sold", "blocked"].map(sign))),
+        make("div", { class: "map-notes" }, this.stateMark, make("ul", { class: "map-legend", role: "list" }, ...["available", ...(this.dataset.stream ? ["picked"] : []), "held", "sold", "blocked"].map(sign))),
         make("div", { class: "map-zoom" }, button(texts.zoomIn, "+", centre(1.6)), button(texts.zoomOut, "−", centre(1 / 1.6)), button(texts.zoomAll, "⤢", () => this.showAll())),
       ),
     );
@@ -343,6 +351,19 @@ class SeatMap extends HTMLElement {
   }
 
   // --- live ---------------------------------------------------------------------------------------------------
+
+  // Another moment, packed. What changed on the way there is marked for a moment, unless it is half the house.
+  show(bytes) {
+    if (!this.hasAttribute("ready")) return void (this.waiting = bytes);
+    const statuses = unpack(bytes, this.plan.total);
+    const changed = [];
+    for (let seat = 0; seat < statuses.length; seat++) if (statuses[seat] !== this.statuses[seat]) changed.push(seat);
+    this.replace(statuses);
+    this.lost.clear();
+    if (changed.length > MOST_MARKED) return;
+    for (const seat of changed) this.lost.set(seat, performance.now());
+    this.draw();
+  }
 
   replace(statuses) {
     const changes = [];

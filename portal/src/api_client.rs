@@ -4,6 +4,8 @@
 //! (`ApiError::outcome_unknown`), for then the same request with the same idempotency key must be sent again instead
 //! of a new one. Retrying is left to the person at the page: the client never repeats a request by itself.
 
+mod operator;
+
 use crate::api_model::{
     CompactMap, Hold, HoldRequest, Order, Plan, ProblemDocument, Purchase, PurchaseDone, Refund, ShowDetail,
     ShowList,
@@ -241,6 +243,10 @@ impl ApiClient {
     /// Hands the browser's own read on, body unread: plans, maps and the live stream. Only the headers that steer
     /// caching and resuming travel.
     pub(crate) async fn forward(&self, path: &str, from: &HeaderMap) -> Result<Response<Body>, ApiError> {
+        self.send(self.forwarded(path, from)?, self.deadlines.read).await
+    }
+
+    fn forwarded(&self, path: &str, from: &HeaderMap) -> Result<Request<Body>, ApiError> {
         let mut request = get(path)?;
         let passed =
             [header::IF_NONE_MATCH, header::ACCEPT_ENCODING, HeaderName::from_static("last-event-id")];
@@ -249,7 +255,7 @@ impl ApiClient {
                 request.headers_mut().insert(name, value.clone());
             }
         }
-        self.send(request, self.deadlines.read).await
+        Ok(request)
     }
 
     async fn read<T: DeserializeOwned>(&self, path: &str, what: &'static str) -> Result<T, ApiError> {

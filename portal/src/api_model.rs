@@ -80,8 +80,31 @@ pub(crate) struct PlanZone {
     pub(crate) name: String,
     #[serde(default)]
     pub(crate) general: bool,
+    /// The index of the zone's first place in plan order.
+    #[serde(default)]
+    pub(crate) first: usize,
+    /// How many places.
+    #[serde(default)]
+    pub(crate) count: usize,
     #[serde(default)]
     pub(crate) rows: Vec<PlanRow>,
+}
+
+impl Plan {
+    /// The name of a place, `{zone}-{row}-{number}`, by its index in plan order.
+    pub(crate) fn seat_name(&self, index: usize) -> Option<String> {
+        let zone = self.zones.iter().find(|zone| (zone.first..zone.first + zone.count).contains(&index))?;
+        if zone.general {
+            return Some(format!("{}-{GENERAL_ROW}-{}", zone.name, index - zone.first + 1));
+        }
+        let row = zone.rows.iter().find(|row| (row.first..row.first + row.seats.len()).contains(&index))?;
+        Some(format!("{}-{}-{}", zone.name, row.label, row.seats.label(index - row.first)))
+    }
+
+    /// How many places.
+    pub(crate) fn places(&self) -> usize {
+        self.zones.iter().map(|zone| zone.count).sum()
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -19,9 +19,13 @@ const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=3153600
 const HASH_BYTES: usize = 8;
 
 /// Every file to serve; a file comes after the files that it names.
-const FILES: [&str; 9] = [
+const FILES: [&str; 15] = [
     "icon.svg",
+    "uplot.licence.txt",
+    "uplot.min.css",
     "portal.css",
+    "ops.css",
+    "uplot.iife.min.js",
     "seat-plan.js",
     "seat-glyphs.js",
     "seat-painter.js",
@@ -29,6 +33,8 @@ const FILES: [&str; 9] = [
     "seat-pointer.js",
     "checkout.js",
     "seat-map.js",
+    "ops-dashboard.js",
+    "ops-past.js",
 ];
 
 #[derive(RustEmbed)]
@@ -77,6 +83,7 @@ fn content_type(extension: &str) -> HeaderValue {
         "css" => "text/css; charset=utf-8",
         "js" => "text/javascript; charset=utf-8",
         "svg" => "image/svg+xml",
+        "txt" => "text/plain; charset=utf-8",
         other => panic!("an asset of an unknown kind: {other}"),
     })
 }

@@ -3,6 +3,7 @@
 
 use crate::hold_cookie::{cookie, set_cookie};
 use crate::texts::Texts;
+use crate::texts::operators::OperatorTexts;
 use axum::extract::{FromRequestParts, Request};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -41,6 +42,14 @@ impl Language {
         match self {
             Self::Spanish => &crate::texts::SPANISH,
             Self::English => &crate::texts::ENGLISH,
+        }
+    }
+
+    /// The sentences for operators.
+    pub(crate) const fn operator_texts(self) -> &'static OperatorTexts {
+        match self {
+            Self::Spanish => &crate::texts::operators::SPANISH,
+            Self::English => &crate::texts::operators::ENGLISH,
         }
     }
 

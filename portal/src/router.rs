@@ -1,10 +1,10 @@
 //! The whole route table of the portal.
 //!
 //! `/live/...` hands the browser's own reads on to the API, so that map and stream come from the portal's origin in
-//! every deployment and the content policy can name no other.
+//! every deployment and the content policy can name no other. `/ops/live/...` does so for operators, with their key.
 
 use crate::config::PortalConfig;
-use crate::handlers::{catalogue, checkout, hold, live, order, show};
+use crate::handlers::{catalogue, checkout, hold, live, ops, order, show};
 use crate::language;
 use crate::pages::problem;
 use crate::plan_cache::PlanCache;
@@ -38,6 +38,14 @@ pub fn router(config: PortalConfig) -> Router {
         .route("/shows/{show}/checkout", get(checkout::page).post(checkout::pay))
         .route("/orders/{order}", get(order::page))
         .route("/orders/{order}/refund", get(order::ask_refund).post(order::refund))
+        .route("/ops", get(ops::projections::page))
+        .route("/ops/sign-in", get(ops::session::page).post(ops::session::sign_in))
+        .route("/ops/sign-out", post(ops::session::sign_out))
+        .route("/ops/projections/{name}/{action}", post(ops::projections::act))
+        .route("/ops/events", get(ops::event_log::page))
+        .route("/ops/events/{position}", get(ops::event_log::event_page))
+        .route("/ops/shows", get(ops::past::shows))
+        .route("/ops/shows/{show}/time-travel", get(ops::past::page))
         .fallback(async |language: language::Language| problem::unknown_page(language))
         .method_not_allowed_fallback(async |language: language::Language| problem::unknown_method(language))
         .layer(from_fn(language::remember));
@@ -46,7 +54,11 @@ pub fn router(config: PortalConfig) -> Router {
         .route("/live/plans/{plan}", get(live::plan))
         .route("/live/shows/{show}/seats", get(live::seats))
         .route("/live/shows/{show}/stream", get(live::stream))
-        .route("/live/clock", get(live::clock));
+        .route("/live/clock", get(live::clock))
+        .route("/ops/live/projections", get(ops::live::projections))
+        .route("/ops/live/history", get(ops::live::history))
+        .route("/ops/live/shows/{show}/seats", get(ops::live::seats))
+        .route("/ops/live/shows/{show}/moment", get(ops::past::moment_json));
     pages
         .merge(files)
         .layer(DefaultBodyLimit::max(FORM_BODY_LIMIT_BYTES))

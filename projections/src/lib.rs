@@ -9,6 +9,7 @@ mod orders;
 mod plan_drawing;
 mod postgres;
 mod projection;
+mod projection_watch;
 mod query;
 mod read_models;
 mod seat_map;

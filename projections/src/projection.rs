@@ -135,20 +135,4 @@ impl Projections {
     pub(crate) fn postgres(&self) -> Option<&Arc<PostgresProjection>> {
         self.postgres.as_ref()
     }
-
-    /// Sets the gauges of the metrics page: how far each is, behind, and how fast.
-    pub fn observe(&self) {
-        for status in self.statuses() {
-            let set = |name: &'static str, value: f64| {
-                metrics::gauge!(name, "projection" => status.name).set(value);
-            };
-            set("ticketflow_projection_position", status.position as f64);
-            set("ticketflow_projection_lag_events", status.lag_events as f64);
-            set("ticketflow_projection_lag_seconds", status.lag_seconds);
-            set("ticketflow_projection_rate", status.rate);
-            set("ticketflow_projection_rebuild_ratio", status.rebuild_ratio.unwrap_or(1.0));
-            let live = status.state == ProjectionState::Live || status.state == ProjectionState::Rebuilding;
-            set("ticketflow_projection_live", f64::from(u8::from(live)));
-        }
-    }
 }

@@ -105,8 +105,6 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
     runner.follow()?;
     let seat_map = seat_map::start(&arguments.seat_map, &store)?;
     let projections = Projections::new(runner, seat_map.clone());
-    let observed = projections.clone();
-    metrics.before_render(move || observed.observe());
     let mut simulator = None;
     let service = match &role.commands {
         None => None,

@@ -263,6 +263,12 @@ impl<'a> Batch<'a> {
         }
     }
 
+    /// Whether its link is the hash of `previous` and its content: whether nothing of it was altered since it followed that.
+    #[must_use]
+    pub fn follows(&self, previous: &ChainHash) -> bool {
+        self.expected_chain_hash(previous) == self.chain_hash()
+    }
+
     /// The link that must follow `previous` if nothing was altered.
     pub(crate) fn expected_chain_hash(&self, previous: &ChainHash) -> ChainHash {
         chain(previous, &self.bytes[HASHED_FROM..self.bytes.len() - HASH_BYTES])

@@ -6,7 +6,6 @@
 use crate::api_client::ApiError;
 use crate::hold_cookie::is_id;
 use crate::router::Portal;
-use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -69,22 +68,25 @@ pub(crate) async fn clock() -> Response {
 
 async fn hand_on(portal: &Portal, path: &str, headers: &HeaderMap) -> Response {
     match portal.config.api.forward(path, headers).await {
-        Ok(answer) => {
-            let (head, body) = answer.into_parts();
-            let mut response = Response::new(Body::new(body));
-            *response.status_mut() = head.status;
-            for name in PASSED_ON {
-                if let Some(value) = head.headers.get(&name) {
-                    response.headers_mut().insert(name, value.clone());
-                }
-            }
-            response
-        }
+        Ok(answer) => handed_on(answer),
         Err(error) => unavailable(path, &error),
     }
 }
 
-fn unavailable(path: &str, error: &ApiError) -> Response {
+/// The API's answer with the headers that the browser needs.
+pub(super) fn handed_on(answer: Response) -> Response {
+    let (head, body) = answer.into_parts();
+    let mut response = Response::new(body);
+    *response.status_mut() = head.status;
+    for name in PASSED_ON {
+        if let Some(value) = head.headers.get(&name) {
+            response.headers_mut().insert(name, value.clone());
+        }
+    }
+    response
+}
+
+pub(super) fn unavailable(path: &str, error: &ApiError) -> Response {
     tracing::warn!(error = error as &dyn std::error::Error, path, "a read was not handed on");
     (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, HeaderValue::from_static("2"))]).into_response()
 }

@@ -4,6 +4,7 @@ pub(crate) mod catalogue;
 pub(crate) mod checkout;
 pub(crate) mod hold;
 pub(crate) mod live;
+pub(crate) mod ops;
 pub(crate) mod order;
 pub(crate) mod show;
 

@@ -174,7 +174,7 @@ mod tests {
             first: row * seats,
             seats: SeatLabels::Count(seats),
         });
-        PlanZone { name: "Z".into(), general: false, rows: rows.collect() }
+        PlanZone { name: "Z".into(), general: false, first: 0, count: 0, rows: rows.collect() }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 pub(crate) mod catalogue;
 pub(crate) mod checkout;
 pub(crate) mod list;
+pub(crate) mod ops;
 pub(crate) mod problem;
 pub(crate) mod refund;
 pub(crate) mod seat_map;
@@ -20,6 +21,9 @@ use maud::{DOCTYPE, Markup, html};
 
 /// Below this share of free seats a show is nearly sold out.
 const FEW_LEFT_PERCENT: u64 = 8;
+
+/// The body's class of pages for operators, which have a sheet of their own.
+const OPERATORS_PAGE: &str = "ops-page";
 
 /// For zones without a colour: apart from each other for colour-blind people too, readable on light and dark.
 const ZONE_COLORS: [&str; 8] =
@@ -43,8 +47,23 @@ impl Frame<'_> {
         wording::date_time(self.language, self.time_zone, instant)
     }
 
+    /// The same to the millisecond: for what happened, not for what will.
+    pub(crate) fn date_time_to_millis(&self, instant: &str) -> String {
+        let Ok(timestamp) = instant.parse::<jiff::Timestamp>() else { return instant.to_owned() };
+        timestamp.to_zoned(self.time_zone.clone()).strftime("%Y-%m-%d %H:%M:%S.%3f").to_string()
+    }
+
     pub(crate) fn count(&self, number: u64) -> String {
         wording::count(self.language, number)
+    }
+
+    /// One digit behind the point: `0,3` in Spanish, `0.3` in English.
+    pub(crate) fn decimal(&self, number: f64) -> String {
+        let text = format!("{number:.1}");
+        match self.language {
+            Language::Spanish => text.replace('.', ","),
+            Language::English => text,
+        }
     }
 
     /// `1 entrada`, `4 entradas`: right for numbered seats and for general admission.
@@ -85,8 +104,14 @@ impl Frame<'_> {
                     title { (title) " · TicketFlow" }
                     link rel="icon" type="image/svg+xml" href=(assets::address("icon.svg"));
                     link rel="stylesheet" href=(assets::address("portal.css"));
+                    @if kind == OPERATORS_PAGE {
+                        link rel="stylesheet" href=(assets::address("uplot.min.css"));
+                        link rel="stylesheet" href=(assets::address("ops.css"));
+                    }
+                    // Both kinds run in their order once the page is read.
                     @for script in scripts {
-                        script type="module" src=(assets::address(script)) {}
+                        @if script.ends_with(".iife.min.js") { script defer src=(assets::address(script)) {} }
+                        @else { script type="module" src=(assets::address(script)) {} }
                     }
                 }
                 body class=(kind) {
@@ -101,7 +126,7 @@ impl Frame<'_> {
                         }
                     }
                     main #content tabindex="-1" { (content) }
-                    footer.site { p { (texts.footer) } }
+                    footer.site { @if kind != OPERATORS_PAGE { p { (texts.footer) } } }
                 }
             }
         }

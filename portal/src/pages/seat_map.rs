@@ -53,21 +53,40 @@ pub(crate) fn render(frame: &Frame<'_>, view: &SeatMapView<'_>) -> Markup {
     frame.page(&show.name, "seat-map-page", &["seat-map.js", "checkout.js"], content)
 }
 
+/// The colours of a show's zones, for the map's own attribute.
+fn zone_colors(detail: &ShowDetail) -> String {
+    let zones = detail.zones.iter().enumerate();
+    let colors: Vec<_> =
+        zones.map(|(index, zone)| json!({ "name": zone.name, "color": zone_color(zone, index) })).collect();
+    json!(colors).to_string()
+}
+
+/// Where the browser reads the drawing of a show's plan.
+fn plan_address(detail: &ShowDetail) -> String {
+    format!("/live/plans/{}", detail.plan_url.strip_prefix("/v1/plans/").unwrap_or_default())
+}
+
+/// The map as it was after the event at a position: nothing moves in it by itself and nothing can be picked.
+pub(crate) fn past_map(frame: &Frame<'_>, detail: &ShowDetail, position: u64) -> Markup {
+    let texts = frame.texts();
+    let show = &detail.show;
+    html! {
+        seat-map data-plan=(plan_address(detail)) data-seats={ "/ops/live/shows/" (show.show_id) "/seats?at=" (position) }
+            data-max="0" data-currency=(show.currency) data-selling="false" data-counted="true" data-zones=(zone_colors(detail))
+            data-language=(frame.language.code()) data-texts=(map_texts(texts)) {
+            p.map-wait.map-loading role="status" { span.spinner aria-hidden="true" {} (texts.loading_map) }
+            noscript { p.map-wait { (frame.language.operator_texts().past_needs_script) } }
+        }
+    }
+}
+
 fn map(frame: &Frame<'_>, view: &SeatMapView<'_>) -> Markup {
     let texts = frame.texts();
     let show = &view.detail.show;
-    let colors: Vec<_> = view
-        .detail
-        .zones
-        .iter()
-        .enumerate()
-        .map(|(index, zone)| json!({ "name": zone.name, "color": zone_color(zone, index) }))
-        .collect();
-    let plan = view.detail.plan_url.strip_prefix("/v1/plans/").unwrap_or_default();
     html! {
-        seat-map data-plan={ "/live/plans/" (plan) } data-seats={ "/live/shows/" (show.show_id) "/seats" }
+        seat-map data-plan=(plan_address(view.detail)) data-seats={ "/live/shows/" (show.show_id) "/seats" }
             data-stream={ "/live/shows/" (show.show_id) "/stream" } data-max=(view.max_seats) data-currency=(show.currency)
-            data-selling=(show.sales == Sales::Open) data-counted=(shows_what_is_left(show)) data-zones=(json!(colors)) data-language=(frame.language.code())
+            data-selling=(show.sales == Sales::Open) data-counted=(shows_what_is_left(show)) data-zones=(zone_colors(view.detail)) data-language=(frame.language.code())
             data-texts=(map_texts(texts)) {
             p.map-wait.map-loading role="status" { span.spinner aria-hidden="true" {} (texts.loading_map) }
             noscript { p.map-wait { (texts.map_needs_script) a.button href={ "/shows/" (show.show_id) "/list" } { (texts.list_link) } } }

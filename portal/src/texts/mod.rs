@@ -4,6 +4,7 @@
 //! do next.
 
 mod english;
+pub(crate) mod operators;
 mod spanish;
 
 pub(crate) use english::ENGLISH;
@@ -147,14 +148,15 @@ pub(crate) fn fill(sentence: &str, values: &[(&str, &str)]) -> String {
     filled
 }
 
+/// The names in braces of a sentence, for the tests.
+#[cfg(test)]
+fn placeholders(sentence: &str) -> std::collections::BTreeSet<&str> {
+    sentence.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
-
-    fn placeholders(sentence: &str) -> BTreeSet<&str> {
-        sentence.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name).collect()
-    }
 
     #[test]
     fn both_languages_say_the_same_things_and_differ_in_words() {

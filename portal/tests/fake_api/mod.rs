@@ -2,6 +2,7 @@
 //! cards' behaviour. One show sells a theatre of about 1,200 seats, one a stadium of 45,000; others are in every state
 //! of sale.
 
+pub mod operations;
 mod plans;
 mod sales;
 
@@ -14,6 +15,7 @@ use axum::{Json, Router};
 use data_encoding::{BASE64, HEXLOWER};
 use futures_util::stream;
 use jiff::Timestamp;
+use operations::FakeEvent;
 use plans::FakePlan;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -34,7 +36,11 @@ pub const HOSTILE_NAME: &str = "<script>alert(1)</script> \u{202e}gnirts\u{202c}
 /// Changes that a reader may fall behind; then it gets a snapshot, as the contract says.
 const CHANGES_KEPT: usize = 256;
 
+type FakeLog = Arc<Mutex<Vec<FakeEvent>>>;
+
 struct FakeShow {
+    id: String,
+    log: FakeLog,
     card: Value,
     plan: Arc<FakePlan>,
     statuses: Vec<u8>,
@@ -59,6 +65,10 @@ struct World {
     pub purchases: u64,
     hold_seconds: i64,
     rival_takes_freed_seats: bool,
+    log: FakeLog,
+    postgres: Value,
+    broken_links: Vec<u64>,
+    last_action: Option<(String, Value)>,
 }
 
 /// The fake; clones share one world.
@@ -71,7 +81,7 @@ impl FakeApi {
         let stadium = Arc::new(plans::stadium());
         let hostile = Arc::new(plans::hostile());
         let studio = Arc::new(plans::studio());
-        let mut world = World { hold_seconds: 600, ..World::default() };
+        let mut world = World { hold_seconds: 600, postgres: operations::postgres(), ..World::default() };
         let mut add = |id: &str,
                        name: &str,
                        venue: &str,
@@ -85,9 +95,11 @@ impl FakeApi {
             });
             let statuses = plan.opening_statuses(sold);
             let (changes, _) = broadcast::channel(CHANGES_KEPT);
-            world
-                .shows
-                .push((id.into(), FakeShow { card, plan: Arc::clone(plan), statuses, position: 1, changes }));
+            let log = Arc::clone(&world.log);
+            let mut show =
+                FakeShow { id: id.into(), log, card, plan: Arc::clone(plan), statuses, position: 0, changes };
+            show.happened("ShowCreated", json!({ "name": name, "venue": venue }));
+            world.shows.push((id.into(), show));
         };
         add(THEATRE, "El faro de papel", "Teatro Caleta Clara", "2026-12-05T22:30:00Z", "open", &theatre, 35);
         add(
@@ -140,6 +152,11 @@ impl FakeApi {
         self.world().rival_takes_freed_seats = true;
     }
 
+    /// The hash chain no longer holds under the event at this position.
+    pub fn break_the_chain_at(&self, position: u64) {
+        self.world().broken_links.push(position);
+    }
+
     /// How many purchases took place.
     pub fn purchases(&self) -> u64 {
         self.world().purchases
@@ -163,6 +180,11 @@ impl FakeApi {
             .route("/v1/shows/{show}/holds/{hold}/purchase", post(sales::purchase))
             .route("/v1/orders/{order}", get(read_order))
             .route("/v1/orders/{order}/refunds", post(refund))
+            .route("/v1/ops/projections/history", get(operations::history))
+            .route("/v1/ops/projections/stream", get(operations::follow))
+            .route("/v1/ops/projections/{name}/{action}", post(operations::act))
+            .route("/v1/ops/events", get(operations::events))
+            .route("/v1/ops/shows/{show}/seats", get(operations::seats_at))
             .with_state(self.clone())
     }
 }
@@ -193,11 +215,30 @@ impl World {
 }
 
 impl FakeShow {
-    fn set(&mut self, seats: &[usize], status: u8) {
+    /// Another event of the show, in the log.
+    fn happened(&mut self, kind: &'static str, data: Value) {
         self.position += 1;
-        let mut changed = Vec::new();
+        let mut log = self.log.lock().expect("nothing panics while it holds the log");
+        log.push(FakeEvent {
+            stream: format!("show-{}", self.id),
+            revision: self.position,
+            kind,
+            data,
+            statuses: self.statuses.clone(),
+            recorded_at: Timestamp::now(),
+        });
+    }
+
+    fn set(&mut self, seats: &[usize], status: u8) {
         for &seat in seats {
             self.statuses[seat] = status;
+        }
+        let kind = ["HoldReleased", "SeatsHeld", "OrderPaid", "SeatsBlocked"][usize::from(status)];
+        let touched: Vec<Value> = seats.iter().map(|seat| json!({ "seat": seat, "revision": 1 })).collect();
+        let total: i64 = seats.iter().map(|seat| self.plan.price(*seat)).sum();
+        self.happened(kind, json!({ "seats": touched, "total": total, "reason": "" }));
+        let mut changed = Vec::new();
+        for &seat in seats {
             changed.push(json!({ "seat": self.plan.name(seat), "index": seat, "status": NAMES[usize::from(status)], "revision": self.position }));
         }
         // Nobody listening is fine.
@@ -230,17 +271,22 @@ impl FakeShow {
     }
 
     fn compact(&self) -> Vec<u8> {
-        let mut bytes = vec![0; self.statuses.len().div_ceil(4)];
-        for (index, status) in self.statuses.iter().enumerate() {
-            bytes[index / 4] |= status << ((index % 4) * 2);
-        }
-        bytes
+        packed(&self.statuses)
     }
 
     fn snapshot(&self) -> String {
         let data = json!({ "position": self.position, "seats_total": self.statuses.len(), "compact": BASE64.encode(&self.compact()) });
         format!("event: snapshot\nid: {}\ndata: {data}\n\n", self.position)
     }
+}
+
+/// Two bits a seat.
+fn packed(statuses: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0; statuses.len().div_ceil(4)];
+    for (index, status) in statuses.iter().enumerate() {
+        bytes[index / 4] |= status << ((index % 4) * 2);
+    }
+    bytes
 }
 
 const NAMES: [&str; 4] = ["available", "held", "sold", "blocked"];

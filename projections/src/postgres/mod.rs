@@ -193,7 +193,7 @@ impl PostgresProjection {
 
     /// A read failed: readers are answered from memory until the runner has reached the database again.
     pub(crate) fn read_failed(&self, error: &DatabaseError) {
-        metrics::counter!("ticketflow_projection_read_errors_total", "projection" => POSTGRES).increment(1);
+        metrics::counter!("projection_read_errors_total", "projection" => POSTGRES).increment(1);
         tracing::debug!(%error, "a read of the database failed; it is answered from memory");
         if !error.is_replaced_table() {
             self.serves.store(false, Ordering::SeqCst);
@@ -253,16 +253,14 @@ impl PostgresProjection {
     fn reached(&self, position: Position, changes: &RowChanges, took: Duration) {
         self.position.send_replace(position);
         self.state.inner().rate.reached(position);
-        metrics::histogram!("ticketflow_projection_batch_events", "projection" => POSTGRES)
+        metrics::histogram!("projection_batch_events", "projection" => POSTGRES)
             .record(changes.events as f64);
-        metrics::histogram!("ticketflow_projection_batch_seconds", "projection" => POSTGRES)
-            .record(took.as_secs_f64());
-        metrics::counter!("ticketflow_projection_rows_total", "projection" => POSTGRES)
-            .increment(changes.rows() as u64);
+        metrics::histogram!("projection_batch_seconds", "projection" => POSTGRES).record(took.as_secs_f64());
+        metrics::counter!("projection_rows_total", "projection" => POSTGRES).increment(changes.rows() as u64);
     }
 
     fn unreachable(&self, error: &SessionError) {
-        metrics::counter!("ticketflow_projection_errors_total", "projection" => POSTGRES).increment(1);
+        metrics::counter!("projection_errors_total", "projection" => POSTGRES).increment(1);
         self.serves.store(false, Ordering::SeqCst);
         self.state.inner().error = Some(error.to_string());
         self.state.set(Activity::Unreachable);
@@ -274,7 +272,7 @@ impl PostgresProjection {
     }
 
     fn stopped(&self, error: SessionError) {
-        metrics::counter!("ticketflow_projection_errors_total", "projection" => POSTGRES).increment(1);
+        metrics::counter!("projection_errors_total", "projection" => POSTGRES).increment(1);
         tracing::error!(%error, "the read models in the database have stopped; everything else goes on");
         let mut inner = self.state.inner();
         inner.error = Some(error.to_string());

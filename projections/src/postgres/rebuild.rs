@@ -76,8 +76,7 @@ pub(super) fn begin(projection: &Arc<PostgresProjection>) {
                 inner.rebuild_error = noticed;
             }
             Err(error) => {
-                metrics::counter!("ticketflow_projection_errors_total", "projection" => POSTGRES)
-                    .increment(1);
+                metrics::counter!("projection_errors_total", "projection" => POSTGRES).increment(1);
                 tracing::error!(%error, "the rebuild came to nothing; the tables that serve stay");
                 inner.rebuild_error = Some(format!("the last rebuild came to nothing: {error}"));
             }

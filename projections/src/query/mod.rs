@@ -1,12 +1,14 @@
 //! The read endpoints of the HTTP contract, answered from the memory read models.
 
 mod catalogue;
+mod event_page;
 mod live;
 mod ops;
 mod order;
 mod pace;
 mod plan;
 mod projection_actions;
+mod projection_stream;
 mod seats;
 mod source;
 mod time_travel;
@@ -64,13 +66,16 @@ pub struct QueryPorts {
 /// All read endpoints. To be called within a Tokio runtime.
 pub fn router(ports: QueryPorts) -> Router {
     live::start(&ports.models);
-    table().into_router().with_state(Arc::new(ports))
+    let ports = Arc::new(ports);
+    table().into_router().with_state(ports.clone()).merge(projection_stream::router(ports))
 }
 
 /// What the API's document says of them.
 #[must_use]
 pub fn openapi() -> OpenApi {
-    table().into_document()
+    let mut document = table().into_document();
+    document.merge(projection_stream::openapi());
+    document
 }
 
 fn table() -> ApiRoutes<Arc<QueryPorts>> {

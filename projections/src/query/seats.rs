@@ -41,7 +41,7 @@ pub(crate) struct SeatsQuery {
 
 #[derive(Deserialize, Clone, Copy, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum Format {
+pub(super) enum Format {
     Full,
     Compact,
 }
@@ -168,7 +168,8 @@ pub(crate) async fn seats(
     }
 }
 
-fn compact(statuses: CompactMap, position: Position, headers: &HeaderMap) -> Response {
+/// The answer with a map at 2 bits a seat.
+pub(super) fn compact(statuses: CompactMap, position: Position, headers: &HeaderMap) -> Response {
     let etag = etag(position, "compact");
     if is_known(headers, &etag) {
         return not_modified(etag);

@@ -16,8 +16,8 @@ use ticketflow_http::{ApiPath, ApiQuery, Problem};
 use tokio::sync::Semaphore;
 use utoipa::IntoParams;
 
-use super::seats::SeatMapAnswer;
-use super::{QueryPorts, unreadable, whole_map};
+use super::seats::{CompactSeatMap, Format, SeatMapAnswer};
+use super::{QueryPorts, seats, unreadable, whole_map};
 use crate::seat_map::SeatMap;
 
 /// Folds of the past under way.
@@ -30,15 +30,25 @@ pub(crate) struct AtQuery {
     /// The present, if left out.
     #[param(value_type = Option<u64>)]
     at: Option<Position>,
+    /// `full` unless asked otherwise.
+    #[param(inline)]
+    format: Option<Format>,
 }
 
 /// The seat map as it was
 ///
-/// Folds the events of the show up to a position.
+/// Folds the events of the show up to a position. `compact` is as in the present map.
 #[utoipa::path(
     get, path = "/v1/ops/shows/{show}/seats", operation_id = "seat_map_at", tag = "Operations",
     params(("show" = ShowId, Path, description = "The show"), AtQuery),
-    responses((status = 200, description = "The seat map at that position", body = SeatMapAnswer)),
+    responses((
+        status = 200, description = "The seat map at that position",
+        content((SeatMapAnswer = "application/json"), (CompactSeatMap = "application/octet-stream")),
+        headers(
+            ("X-Position" = u64, description = "The position of a compact map"),
+            ("X-Seats-Total" = u64, description = "The seats of a compact map")
+        )
+    )),
     security(("operator_key" = []))
 )]
 pub(crate) async fn seats_at(
@@ -51,15 +61,25 @@ pub(crate) async fn seats_at(
     ports.show(show_id)?;
     let log = ports.log.clone();
     let at = query.at.unwrap_or_else(|| log.head().position);
+    let format = query.format.unwrap_or(Format::Full);
     let permit = FOLDS.acquire().await.map_err(|_| unreadable())?;
     let folding = tokio::task::spawn_blocking(move || {
         let map = fold(&log, show_id, at)?;
-        Ok::<_, FoldError>(map.map(|map| whole_map::render(&map.info, &map.view())))
+        Ok::<_, FoldError>(map.map(|map| match format {
+            Format::Compact => {
+                let (statuses, position) = map.compact();
+                seats::compact(statuses, position, &headers)
+            }
+            Format::Full => {
+                let json = whole_map::render(&map.info, &map.view());
+                ([(CONTENT_TYPE, "application/json")], json).into_response()
+            }
+        }))
     });
     let folded = folding.await.map_err(|_| unreadable())?;
     drop(permit);
     match folded {
-        Ok(Some(json)) => Ok(([(CONTENT_TYPE, "application/json")], json).into_response()),
+        Ok(Some(answer)) => Ok(answer),
         Ok(None) => Err(Problem::not_found("show_unknown", "There was no such show at that position")),
         Err(error) => {
             tracing::error!(%error, show = %show_id, "the past of a show cannot be folded");

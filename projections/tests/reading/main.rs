@@ -2,8 +2,10 @@
 
 mod catalogue;
 mod live;
+mod log_pages;
 mod orders;
 mod past;
+mod projections;
 mod rebuilt;
 mod seats;
 mod stage;

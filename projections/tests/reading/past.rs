@@ -33,8 +33,12 @@ fn the_map_at_a_position_is_the_map_that_was_shown_then() {
         stage.carry_out(show, &block).await;
         shown.push((stage.head(), live(&stage, &id).await));
         for (position, map) in &shown {
-            let past = stage.operator(&format!("/v1/ops/shows/{id}/seats?at={position}")).await.expect(200);
+            let path = format!("/v1/ops/shows/{id}/seats?at={position}");
+            let past = stage.operator(&path).await.expect(200);
             assert_eq!(past, *map, "at {position}");
+            let compact = stage.operator(&format!("{path}&format=compact")).await;
+            assert_eq!(compact.header("x-position"), map["position"].to_string());
+            assert_eq!(compact.body, packed(map), "at {position}");
         }
         let now = stage.operator(&format!("/v1/ops/shows/{id}/seats")).await.expect(200);
         assert_eq!(now, shown.last().unwrap().1);
@@ -48,6 +52,17 @@ fn the_map_at_a_position_is_the_map_that_was_shown_then() {
     });
 }
 
+/// The statuses of a whole map at 2 bits a seat.
+fn packed(map: &Value) -> Vec<u8> {
+    let seats = map["seats"].as_array().expect("a list");
+    let mut bytes = vec![0; seats.len().div_ceil(4)];
+    for (index, seat) in seats.iter().enumerate() {
+        let status = ["available", "held", "sold", "blocked"].iter().position(|name| seat["status"] == *name);
+        bytes[index / 4] |= (status.expect("a known status") as u8) << (index % 4 * 2);
+    }
+    bytes
+}
+
 #[test]
 fn the_operators_endpoints_take_the_key_and_nothing_else() {
     on_stage(|mut stage| async move {
@@ -55,6 +70,7 @@ fn the_operators_endpoints_take_the_key_and_nothing_else() {
         for path in [
             "/v1/ops/events".to_owned(),
             "/v1/ops/projections".to_owned(),
+            "/v1/ops/projections/history".to_owned(),
             format!("/v1/ops/shows/{show}/seats"),
         ] {
             stage.get(&path).await.problem(401, "unauthorized");
@@ -103,7 +119,17 @@ fn the_log_is_shown_event_by_event() {
         assert_eq!(stage.operator("/v1/ops/events?from=0").await.expect(200), all);
         let late = format!("/v1/ops/events?stream=show-{other}&from={}", stage.head());
         assert_eq!(stage.operator(&late).await.expect(200), nothing);
-        for query in ["stream=x", "stream=show-x", "stream=", "from=x", "limit=-1", "nothing=1"] {
+        for query in [
+            "stream=x",
+            "stream=show-x",
+            "stream=",
+            "from=x",
+            "limit=-1",
+            "nothing=1",
+            "order=backwards",
+            "before=x",
+            "from_revision=1",
+        ] {
             stage.operator(&format!("/v1/ops/events?{query}")).await.problem(400, "malformed_query");
         }
     });

@@ -3,7 +3,9 @@
 mod buffer;
 mod demo;
 mod machine;
+mod monitoring;
 mod openapi;
+mod operations;
 mod seat_map;
 mod serving;
 mod tools;

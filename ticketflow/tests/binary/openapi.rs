@@ -255,7 +255,9 @@ fn a_sale_from_the_plan_to_the_door_is_as_described() {
     caller.get("/v1/orders/01ARZ3NDEKTSV4RRFFQ69G5FAV", 404);
     let events = caller.get("/v1/ops/events?limit=1000", 200);
     assert!(events["data"].as_array().unwrap().len() > 10);
+    caller.get(&format!("/v1/ops/events?order=newest_first&stream=show-{show}&from_revision=2&limit=3"), 200);
     caller.get("/v1/ops/projections", 200);
+    caller.get("/v1/ops/projections/history", 200);
     caller.get(&format!("/v1/ops/shows/{show}/seats?at={position}"), 200);
     for path in ["/health/live", "/health/ready", "/v1/instance", "/simulator/charges", "/simulator/control"]
     {

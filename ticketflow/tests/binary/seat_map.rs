@@ -92,17 +92,17 @@ fn seats_are_read_from_the_database_and_sold_without_it() {
     assert!(!unknown.status.success() && said(&unknown).contains("projection_unknown"), "{}", said(&unknown));
     let metrics = String::from_utf8(server.get("/metrics").body).unwrap();
     for name in [
-        "ticketflow_projection_position",
-        "ticketflow_projection_lag_events",
-        "ticketflow_projection_lag_seconds",
-        "ticketflow_projection_rate",
-        "ticketflow_projection_rebuild_ratio",
-        "ticketflow_projection_batch_events_bucket",
-        "ticketflow_projection_batch_seconds_bucket",
+        "projection_position",
+        "projection_lag_events",
+        "projection_lag_seconds",
+        "projection_rate",
+        "projection_rebuild_ratio",
+        "projection_batch_events_bucket",
+        "projection_batch_seconds_bucket",
     ] {
         assert!(metrics.contains(&format!("{name}{{projection=\"postgres\"")), "{name}: {metrics}");
     }
-    assert!(metrics.contains("ticketflow_projection_position{projection=\"memory\"}"), "{metrics}");
+    assert!(metrics.contains("projection_position{projection=\"memory\"}"), "{metrics}");
     until_live(&server);
     assert!(server.stop().success());
 

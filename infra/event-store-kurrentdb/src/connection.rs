@@ -10,7 +10,7 @@ use kurrentdb::{Client, ClientSettings, Credentials, Error};
 
 use crate::address::{AddressError, KurrentAddress};
 
-/// How long the oldest client lives at least: during an outage many ask for a new one, and each reads the system's
+/// How long a client lives at least: during an outage many ask for a new one, and each reads the system's
 /// certificates.
 const RENEWED_EVERY: Duration = Duration::from_millis(250);
 

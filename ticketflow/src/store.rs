@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use ticketflow_command_service::Secrets;
-use ticketflow_event_store::{EventStore, FatalError, LogOptions, open_replica};
+use ticketflow_event_store::{EventStore, FatalError, LogOptions, LogServer, open_replica};
 use ticketflow_event_store_jetstream::{JetStreamAddress, JetStreamServer};
 use ticketflow_key_vault::{CustomerKeys, KeyBucket, KeyVault};
 
@@ -17,7 +17,7 @@ use crate::progress::Progress;
 pub(crate) struct StoreArguments {
     #[command(flatten)]
     pub folder: DataFolder,
-    /// Event store: `file:` (the data folder), or jetstream://HOST:PORT,.../STREAM?replicas=3&monitor=HOST:PORT,...
+    /// Event store: `file:` (the data folder), or jetstream://HOST:PORT,.../STREAM?replicas=3&monitor=HOST:PORT,..., or kurrentdb://HOST:PORT/LOG
     #[arg(long, default_value = "file:", env = "TICKETFLOW_EVENT_STORE")]
     pub event_store: String,
     /// Bearer key of operators and organisers, instead of the one in DATA/operator.key
@@ -46,8 +46,12 @@ impl StoreArguments {
         match self.event_store.split_once(':') {
             Some(("file", "")) => self.open_embedded(),
             Some(("jetstream", _)) => self.open_jetstream().await,
+            Some(("kurrentdb" | "kurrentdb+discover", _)) => self.open_kurrentdb().await,
             _ => {
-                bail!("--event-store takes `file:` or jetstream://HOST:PORT/..., not {:?}", self.event_store)
+                bail!(
+                    "--event-store takes `file:` or jetstream://HOST:PORT/... or kurrentdb://HOST:PORT/..., not {:?}",
+                    self.event_store
+                )
             }
         }
     }
@@ -60,14 +64,19 @@ impl StoreArguments {
                 "the log ended in an unfinished batch, which was never acknowledged; it was cut off"
             );
         }
+        self.open_with_own_keys(EventStore::embedded(log))
+    }
+
+    /// The customers' keys and the secrets are in the data folder.
+    fn open_with_own_keys(&self, store: EventStore) -> Result<Opened> {
         let secrets = Secrets::open(&self.folder.data, self.operator_key.clone())?;
         // A new vault beside an old log would make buyers' data unreadable for ever: that has to be said, not done.
         let path = self.folder.vault();
-        let is_new = log.head().position == 0;
+        let is_new = store.log().head().position == 0;
         let vault = if is_new { KeyVault::open_or_create(&path) } else { KeyVault::open(&path) };
         let vault =
             vault.with_context(|| format!("cannot open the customers' keys in {}", path.display()))?;
-        Ok(Opened { store: EventStore::embedded(log), keys: Arc::new(vault), secrets })
+        Ok(Opened { store, keys: Arc::new(vault), secrets })
     }
 
     async fn open_jetstream(&self) -> Result<Opened> {
@@ -78,13 +87,32 @@ impl StoreArguments {
         let keys = keys.context("cannot open the customers' keys on the NATS servers")?;
         let (operator, service) = (keys.secret("operator").await?, keys.secret("service").await?);
         let secrets = Secrets::shared(&self.folder.data, self.operator_key.clone(), &operator, &service)?;
+        let store = self.open_replica(Arc::new(server)).await?;
+        Ok(Opened { store, keys: Arc::new(keys), secrets })
+    }
+
+    /// KurrentDB keeps events and nothing else: the customers' keys stay in the data folder, so a second command service beside
+    /// a log with events is refused for want of them.
+    #[cfg(feature = "kurrentdb")]
+    async fn open_kurrentdb(&self) -> Result<Opened> {
+        use ticketflow_event_store_kurrentdb::{KurrentAddress, KurrentServer};
+        let address: KurrentAddress = self.event_store.parse()?;
+        let server = KurrentServer::connect(&address).await?;
+        let store = self.open_replica(Arc::new(server)).await?;
+        self.open_with_own_keys(store)
+    }
+
+    #[cfg(not(feature = "kurrentdb"))]
+    async fn open_kurrentdb(&self) -> Result<Opened> {
+        bail!("this program is built without KurrentDB; build it with `--features kurrentdb`")
+    }
+
+    async fn open_replica(&self, server: Arc<dyn LogServer>) -> Result<EventStore> {
         let options = LogOptions { fatal: Arc::new(abort), ..LogOptions::default() };
         let mut progress = Progress::new("fetching the log", 0);
-        let store = open_replica(&self.folder.data, Arc::new(server), options, |position| {
-            progress.set(position, 0);
-        });
-        let store = store.await?;
+        let store =
+            open_replica(&self.folder.data, server, options, |position| progress.set(position, 0)).await?;
         progress.finish();
-        Ok(Opened { store, keys: Arc::new(keys), secrets })
+        Ok(store)
     }
 }

@@ -78,6 +78,8 @@ pub enum ConnectError {
 
 /// A connection to the servers.
 pub(crate) async fn connect(address: &JetStreamAddress) -> Result<jetstream::Context, ConnectError> {
+    // Where another provider is linked in as well, rustls chooses none by itself.
+    let _ = async_nats::rustls::crypto::ring::default_provider().install_default();
     let mut options = ConnectOptions::new()
         .name("ticketflow")
         .connection_timeout(CONNECTS_WITHIN)

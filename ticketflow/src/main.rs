@@ -43,7 +43,8 @@ enum Command {
     /// Runs everything in one process: API, portal, payment simulator
     Serve(serve::ServeArguments),
     /// Takes commands as one of several replicas of an event store
-    CommandService(serve::CommandServiceArguments),
+    #[command(name = "command-service")]
+    Commands(serve::CommandServiceArguments),
     /// Answers reads from its own replica of an event store
     Projections(serve::ProjectionsArguments),
     /// Serves the pages: reads from its own replica, commands through an API
@@ -80,7 +81,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve(arguments) => serve::run(arguments),
-        Command::CommandService(arguments) => serve::run_command_service(arguments),
+        Command::Commands(arguments) => serve::run_command_service(arguments),
         Command::Projections(arguments) => serve::run_projections(arguments),
         Command::Portal(arguments) => serve::run_portal(arguments),
         Command::Relay(arguments) => serve::run_relay(arguments),

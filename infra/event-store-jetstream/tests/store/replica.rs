@@ -13,7 +13,7 @@ use crate::servers::{open, start, with_stream};
 fn batch(number: u64) -> Append {
     let mut events = EncodedEvents::new();
     let at = Timestamp::from_millis(number as i64);
-    push_show_event(&mut events, &ShowEvent::SalesOpened(SalesOpened { at })).unwrap();
+    push_show_event(&mut events, &ShowEvent::SalesOpened(SalesOpened { at })).expect("it has a form");
     Append {
         stream: StreamId::new(Category::Show, [1; 16]),
         expected: Expected::Any,
@@ -33,9 +33,9 @@ async fn append(store: &EventStore, numbers: std::ops::Range<u64>) {
 
 /// Leaves a folder as a killed process would: nothing is stored at the end.
 fn copy_of(folder: &std::path::Path) -> tempfile::TempDir {
-    let copy = tempfile::tempdir().unwrap();
+    let copy = tempfile::tempdir().expect("a folder");
     let mut command = std::process::Command::new("cp");
-    let status = command.arg("-a").arg(folder.join(".")).arg(copy.path()).status().unwrap();
+    let status = command.arg("-a").arg(folder.join(".")).arg(copy.path()).status().expect("cp runs");
     assert!(status.success());
     copy
 }
@@ -98,12 +98,13 @@ async fn the_folder_of_another_log_is_refused() {
 
 /// Puts an older state of its folder under a server: what a restored backup or a lost disk looks like.
 fn put_back(server: &mut NatsServer, backup: &std::path::Path) {
-    server.process().stop().unwrap();
+    server.process().stop().expect("the server ends");
     let store = server.folder().join("store");
-    std::fs::remove_dir_all(&store).unwrap();
-    let status = std::process::Command::new("cp").arg("-a").arg(backup).arg(&store).status().unwrap();
+    std::fs::remove_dir_all(&store).expect("the folder goes");
+    let status =
+        std::process::Command::new("cp").arg("-a").arg(backup).arg(&store).status().expect("cp runs");
     assert!(status.success());
-    server.restart().unwrap();
+    server.restart().expect("the server starts");
 }
 
 #[tokio::test(flavor = "multi_thread")]

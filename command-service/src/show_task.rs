@@ -28,8 +28,6 @@ use crate::show_fold::ShowFold;
 
 /// Commands waiting for one show before more are refused: at 50,000 a second a tenth of a second's work.
 const QUEUE_COMMANDS: usize = 4_096;
-/// Commands decided into one batch: past this a larger batch saves no more syncs and makes the first one wait.
-const BATCH_COMMANDS: usize = 1_024;
 /// Up to so many commands in a batch the task writes to the disk itself.
 const FEW_COMMANDS: usize = 2;
 /// Seats touched by one batch, which keeps it far below the log's largest batch.
@@ -152,6 +150,8 @@ pub struct TaskPorts {
     pub store: EventStore,
     /// The time of decisions.
     pub clock: Clock,
+    /// Commands decided into one batch, at most.
+    pub batch_commands: usize,
     /// How the tasks are doing.
     pub metrics: TaskMetrics,
 }
@@ -224,18 +224,19 @@ struct Drafted {
 
 impl ShowTask {
     async fn run(mut self, mut inbox: mpsc::Receiver<Message>) {
-        let mut messages = Vec::with_capacity(BATCH_COMMANDS);
+        let most = self.ports.batch_commands.max(1);
+        let mut messages = Vec::with_capacity(most);
         let mut alarm = Box::pin(tokio::time::sleep(Duration::ZERO));
         loop {
             if self.later.is_empty() {
                 self.set_alarm(alarm.as_mut());
                 tokio::select! {
-                    received = inbox.recv_many(&mut messages, BATCH_COMMANDS) => if received == 0 { return },
+                    received = inbox.recv_many(&mut messages, most) => if received == 0 { return },
                     () = alarm.as_mut() => {}
                 }
             } else {
                 // What was put off goes first; newcomers join it.
-                while messages.len() < BATCH_COMMANDS
+                while messages.len() < most
                     && let Ok(message) = inbox.try_recv()
                 {
                     messages.push(message);

@@ -16,6 +16,7 @@ pub fn start(ports: CommandPorts, shows: Shows) -> Arc<CommandService> {
     let task_ports = TaskPorts {
         store: ports.store.clone(),
         clock: ports.clock.clone(),
+        batch_commands: ports.config.batch_commands,
         metrics: TaskMetrics::register(),
     };
     let service = Arc::new(CommandService { shows: ShowDirectory::start(shows, task_ports), ports });

@@ -17,7 +17,7 @@ use crate::outages::{OutageOptions, outages};
 use crate::race::race;
 
 /// Names and one line each.
-const COMMANDS: [(&str, &str); 14] = [
+const COMMANDS: [(&str, &str); 15] = [
     ("holds", "distinct single-seat holds"),
     ("hot-seat", "all connections want the same seat"),
     ("beside-readers", "holds alone and beside readers of the seat map"),
@@ -34,6 +34,7 @@ const COMMANDS: [(&str, &str); 14] = [
         "outages",
         "the distributed system under load, its processes killed and paused in turn, then the checker",
     ),
+    ("replicated", "holds on one show of two command services and three NATS servers, batched and not"),
     ("check", "the independent checker alone, on a journal and a server"),
 ];
 
@@ -128,6 +129,10 @@ fn dispatch(prefix: &[&str], name: &str, arguments: &[String]) -> Result<Outcome
         "race" => {
             let report = race(&read_options(arguments)?)?;
             Outcome::new(&report, report.text(), report.holds())
+        }
+        "replicated" => {
+            let report = load::replicated(&read_options(arguments)?)?;
+            Outcome::new(&report, report.text(), true)
         }
         "outages" => {
             let options: OutageOptions = read_options(arguments)?;

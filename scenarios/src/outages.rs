@@ -1,5 +1,5 @@
 //! The distributed system under load while its parts fail in turn: replicas are killed and paused, the leader of the NATS
-//! servers is killed; afterwards the independent checker says whether anything was lost or doubled.
+//! servers is killed, PostgreSQL is killed; afterwards the independent checker says whether anything was lost or doubled.
 //!
 //! Clients go through the load balancer and repeat what was open under the same keys, as buyers' browsers do. A pulse of holds
 //! on several shows measures how long selling was interrupted, on whichever show it was longest.
@@ -34,6 +34,10 @@ const ASK_UP_TO: u32 = 1_200;
 /// A replica that was gone may interrupt its shows so long, the leader of the NATS servers all shows.
 const REPLICA_LIMIT: Duration = Duration::from_secs(10);
 const LEADER_LIMIT: Duration = Duration::from_secs(15);
+/// Nobody who sells needs PostgreSQL: what the pulse may show of its end is the ordinary pace of a loaded machine.
+const NO_INTERRUPTION: Duration = Duration::from_secs(1);
+/// How long PostgreSQL is gone.
+const POSTGRES_GONE: Duration = Duration::from_secs(5);
 
 /// What fails, and under which load.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -139,11 +143,17 @@ enum Outage {
     KillReplica(usize),
     KillLeader,
     PauseReplica(usize),
+    KillPostgres,
 }
 
 /// In this order.
-const OUTAGES: [Outage; 4] =
-    [Outage::KillReplica(0), Outage::KillReplica(1), Outage::KillLeader, Outage::PauseReplica(0)];
+const OUTAGES: [Outage; 5] = [
+    Outage::KillPostgres,
+    Outage::KillReplica(0),
+    Outage::KillReplica(1),
+    Outage::KillLeader,
+    Outage::PauseReplica(0),
+];
 
 /// Runs the scenario.
 ///
@@ -269,6 +279,12 @@ impl<'o> Run<'o> {
                 std::thread::sleep(LEADER_LIMIT);
                 self.system.nats.nodes_mut()[leader].restart()?;
                 Ok((format!("kill -9 of {name}, NATS leader of the log"), LEADER_LIMIT))
+            }
+            Outage::KillPostgres => {
+                self.system.postgres.process().kill();
+                std::thread::sleep(POSTGRES_GONE);
+                self.system.postgres.restart()?;
+                Ok(("kill -9 of PostgreSQL".to_owned(), NO_INTERRUPTION))
             }
             Outage::PauseReplica(number) => {
                 let node = &self.system.commands[number];

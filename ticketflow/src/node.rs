@@ -63,6 +63,9 @@ pub(crate) struct CommandArguments {
     /// Seconds that a buyer waits for the payment gateway
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=60), env = "TICKETFLOW_PAYMENT_TIMEOUT_SECONDS")]
     payment_timeout_seconds: u64,
+    /// Commands of a show decided into one batch, at most: to measure what batching is worth
+    #[arg(long, default_value_t = CommandConfig::default().batch_commands, hide = true)]
+    batch_commands: usize,
 }
 
 /// Where the portal's pages get what they show and send what they do.
@@ -122,6 +125,7 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
                 operator_key,
                 config: CommandConfig {
                     payment_timeout: Duration::from_secs(commands.payment_timeout_seconds),
+                    batch_commands: commands.batch_commands,
                 },
             };
             Some(ticketflow_command_service::start(ports, shows))

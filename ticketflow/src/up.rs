@@ -71,6 +71,7 @@ fn print(system: &System) {
     for node in system.commands.iter().chain(&system.projections).chain([&system.portal, &system.gateway]) {
         line(node.name(), of(node));
     }
+    line("PostgreSQL", system.postgres.url());
     for node in system.nats.nodes() {
         line(node.name(), format!("{} (monitoring http://{})", node.url(), node.monitor()));
     }

@@ -157,7 +157,7 @@ impl Running {
             signer: signer.clone(),
             locate_order: locate_order(models.clone(), store),
             operator_key,
-            config: CommandConfig { payment_timeout: house.payment_timeout },
+            config: CommandConfig { payment_timeout: house.payment_timeout, ..CommandConfig::default() },
         };
         let service = start(ports, load_shows(&log).expect("the shows fold"));
         let queries = ticketflow_projections::router(QueryPorts {

@@ -15,6 +15,7 @@ mod options;
 mod process;
 mod purchases;
 mod recorder;
+mod replicated;
 mod requests;
 
 pub use baseline::{Baseline, BaselineOptions, BaselineReport, PgbenchLine, baseline, beside_baseline};
@@ -27,3 +28,4 @@ pub use options::{LoadOptions, parse_address};
 pub use process::{ProcessSample, own_cpu_time, sample as sample_process};
 pub use purchases::{FillReport, SoakReport, fill, purchases, soak};
 pub use recorder::{LaneReport, RunReport, ServerUse};
+pub use replicated::{ReplicatedOptions, ReplicatedReport, replicated};

@@ -1,5 +1,5 @@
-//! The whole distributed system on this machine: three NATS servers, a payment gateway, command services, projections, a portal
-//! and a load balancer, each a process of its own.
+//! The whole distributed system on this machine: three NATS servers, PostgreSQL, a payment gateway, command services,
+//! projections, a portal and a load balancer, each a process of its own.
 //!
 //! Everything is private: free ports of 127.0.0.1, temporary folders, gone when it is dropped. What is done to it, and what is
 //! asked of it, is left to the scenarios and to `ticketflow up`.
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
-use ticketflow_testbed::{Backends, LoadBalancer, NatsCluster, Routing};
+use ticketflow_testbed::{Backends, LoadBalancer, NatsCluster, Postgres, Routing};
 
 use crate::http::Client;
 use crate::kill::server::{Role, ServerProcess, free_port, verify};
@@ -57,6 +57,11 @@ impl Node {
             port: free_port()?,
             process: None,
         })
+    }
+
+    /// Starts it with further arguments from now on.
+    pub fn add_arguments(&mut self, arguments: &[&str]) {
+        self.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
     }
 
     /// Where it listens.
@@ -133,6 +138,8 @@ impl Node {
 pub struct System {
     /// What keeps the log.
     pub nats: NatsCluster,
+    /// What the projections keep their read models in.
+    pub postgres: Postgres,
     /// The payment gateway.
     pub gateway: Node,
     /// What takes commands.
@@ -159,6 +166,8 @@ impl System {
         let folder = tempfile::Builder::new().prefix("ticketflow-system-").tempdir()?;
         told("three NATS servers");
         let nats = NatsCluster::start()?;
+        told("PostgreSQL");
+        let postgres = Postgres::start()?;
         told("the payment gateway");
         let mut gateway = Node::new(options, folder.path(), "gateway".to_owned(), "gateway")?;
         gateway.arguments =
@@ -189,15 +198,18 @@ impl System {
         }
         for node in projections.iter_mut().chain([&mut portal]) {
             everybody(node);
-            if node.role == "portal" {
-                node.arguments.extend(["--api".to_owned(), balancer.url()]);
-            }
+            let more = match node.role {
+                "portal" => ["--api".to_owned(), balancer.url()],
+                _ => ["--seat-map".to_owned(), postgres.url()],
+            };
+            node.arguments.extend(more);
             told(&node.name);
             node.start()?;
         }
         let operator_key =
             read_operator_key(commands.first().context("there is a command service")?.folder())?;
-        let system = Self { nats, gateway, commands, projections, portal, balancer, operator_key, folder };
+        let system =
+            Self { nats, postgres, gateway, commands, projections, portal, balancer, operator_key, folder };
         system.wait_until_healthy()?;
         Ok(system)
     }

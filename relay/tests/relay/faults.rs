@@ -106,7 +106,7 @@ fn a_cluster_whose_leader_is_killed_loses_and_doubles_none() {
         let relay = world.relay_with(options).await;
         world.relayed(&relay).await;
         for _ in 0..2 {
-            let before = look.count().await.expect("a stream");
+            let before = look.stream().await.cached_info().state.last_sequence;
             for _ in 0..400 {
                 world.sell(show, 1);
             }
@@ -128,7 +128,7 @@ fn a_cluster_whose_leader_is_killed_loses_and_doubles_none() {
 
 /// Which server leads the stream.
 async fn stream_leader(look: &Look, cluster: &NatsCluster) -> usize {
-    let stream = look.context.get_stream(ticketflow_relay::STREAM).await.expect("a stream");
+    let stream = look.stream().await;
     assert_eq!(stream.cached_info().config.num_replicas, 3);
     let name = stream.cached_info().cluster.as_ref().and_then(|cluster| cluster.leader.clone());
     let name = name.expect("a leader");

@@ -229,9 +229,20 @@ impl Look {
         Some(stream.cached_info().state.last_sequence)
     }
 
+    /// The stream, once the servers have a leader that tells of it.
+    pub(crate) async fn stream(&self) -> jetstream::stream::Stream {
+        let since = Instant::now();
+        loop {
+            match self.context.get_stream(STREAM).await {
+                Ok(stream) => return stream,
+                Err(error) => assert!(since.elapsed() < PATIENCE, "no stream: {error}"),
+            }
+        }
+    }
+
     /// Everything in the stream, in order.
     pub(crate) async fn messages(&self) -> Vec<jetstream::message::StreamMessage> {
-        let stream = self.context.get_stream(STREAM).await.expect("a stream");
+        let stream = self.stream().await;
         let state = &stream.cached_info().state;
         assert_eq!(state.messages, state.last_sequence, "nothing was removed");
         let mut messages = Vec::new();

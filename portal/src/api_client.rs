@@ -165,8 +165,8 @@ impl ApiClient {
         Ok(Self { transport, deadlines: ApiDeadlines::default() })
     }
 
-    /// Answers reads by a router of this process, such as one that has a replica of the log; everything else still goes to
-    /// the API. Of no effect where everything is in this process.
+    /// Answers buyers' reads by a router of this process, such as one that has a replica of the log; everything else still
+    /// goes to the API, also what operators ask of it. Of no effect where everything is in this process.
     pub fn with_own_reads(mut self, router: Router) -> Self {
         if let Transport::Remote { own_reads, .. } = &mut self.transport {
             *own_reads = Some(router);
@@ -289,7 +289,7 @@ impl ApiClient {
         let exchange = async {
             match &self.transport {
                 Transport::InProcess(router) => Ok(ask(router, request).await),
-                Transport::Remote { own_reads: Some(router), .. } if request.method() == Method::GET => {
+                Transport::Remote { own_reads: Some(router), .. } if is_own_read(&request) => {
                     Ok(ask(router, request).await)
                 }
                 Transport::Remote { base, client, .. } => {
@@ -305,6 +305,11 @@ impl ApiClient {
         };
         tokio::time::timeout(deadline, exchange).await.unwrap_or(Err(ApiError::DeadlinePassed(deadline)))
     }
+}
+
+/// Operators ask how the API's own processes are doing, not how this one is.
+fn is_own_read(request: &Request<Body>) -> bool {
+    request.method() == Method::GET && !request.uri().path().starts_with("/v1/ops/")
 }
 
 async fn ask(router: &Router, request: Request<Body>) -> Response<Body> {
@@ -409,6 +414,19 @@ mod tests {
         drop(listener);
         let client = ApiClient::remote(&format!("http://{address}")).unwrap();
         assert!(matches!(client.shows(None).await.unwrap_err(), ApiError::Unreachable(_)));
+    }
+
+    #[tokio::test]
+    async fn buyers_reads_are_answered_here_and_operators_by_the_api() {
+        let own = Router::new().fallback(|| async { r#"{"data": [], "has_more": false}"# });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let client = ApiClient::remote(&format!("http://{address}")).unwrap().with_own_reads(own);
+        assert!(client.shows(None).await.unwrap().data.is_empty());
+        let asked = get("/v1/ops/projections").unwrap();
+        let asked = client.send(asked, Duration::from_secs(5)).await;
+        assert!(matches!(asked.unwrap_err(), ApiError::Unreachable(_)));
     }
 
     #[tokio::test]

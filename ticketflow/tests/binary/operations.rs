@@ -80,6 +80,7 @@ fn a_dashboard_that_is_open_holds_up_no_stop() {
         text.push_str(&String::from_utf8_lossy(&bytes[..read]));
     }
     let begun = Instant::now();
-    assert!(server.stop().success());
+    let status = server.stop();
+    assert!(status.success(), "{status}");
     assert!(begun.elapsed() < PROMPT_END, "{:?}", begun.elapsed());
 }

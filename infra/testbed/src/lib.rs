@@ -17,6 +17,7 @@ mod tcp_proxy;
 pub use error::TestbedError;
 pub use load_balancer::{Backends, LoadBalancer, Routing};
 pub use nats::{NatsCluster, NatsServer};
+pub use ports::free_port;
 pub use postgres::Postgres;
 pub use process::ServerProcess;
 pub use program::nginx;

@@ -12,7 +12,10 @@ const FIRST: u32 = 20_000;
 const COUNT: u32 = 12_000;
 
 /// A port that nobody listens on, given once in this process.
-pub(crate) fn free_port() -> Result<u16, TestbedError> {
+///
+/// # Errors
+/// [`TestbedError::NoPort`].
+pub fn free_port() -> Result<u16, TestbedError> {
     static TAKEN: AtomicU32 = AtomicU32::new(0);
     // Neighbouring process ids start far from each other.
     let start = std::process::id().wrapping_mul(0x9E37_79B9) >> 16;

@@ -110,10 +110,9 @@ impl Drop for ServerProcess {
     }
 }
 
-/// A port that was free a moment ago.
+/// A port that was free a moment ago, and that the system gives to no outgoing connection meanwhile.
 pub(crate) fn free_port() -> Result<u16> {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").context("looking for a free port")?;
-    Ok(listener.local_addr()?.port())
+    ticketflow_testbed::free_port().context("looking for a free port")
 }
 
 /// Runs `binary verify --data DIR --json`; an error holds what it printed.

@@ -1,7 +1,8 @@
 //! Holds on one hot show of two command services that share a log on three NATS servers, with batches and with one message
 //! per command, side by side.
 //!
-//! The load goes straight to the show's command service, as the load balancer would send it; the other one follows.
+//! The load goes straight to the show's command service, as the load balancer would send it; the other one follows. What
+//! answers reads stands still meanwhile, and has to come to the same log afterwards.
 
 use std::path::PathBuf;
 
@@ -30,7 +31,7 @@ impl Default for ReplicatedOptions {
     fn default() -> Self {
         Self {
             binary: PathBuf::from("target/release/ticketflow"),
-            connections: 512,
+            connections: 256,
             seconds: 8,
             seats_per_show: 45_000,
         }
@@ -79,6 +80,9 @@ pub fn replicated(options: &ReplicatedOptions) -> Result<ReplicatedReport> {
         seats_per_show: options.seats_per_show,
         ..LoadOptions::default()
     };
+    for node in system.readers_mut() {
+        node.stop()?;
+    }
     let batched = super::holds(&load)?;
     for node in &mut system.commands {
         node.stop()?;
@@ -87,6 +91,9 @@ pub fn replicated(options: &ReplicatedOptions) -> Result<ReplicatedReport> {
     }
     let one_per_message = super::holds(&load)?;
     let ratio = batched.lane("hold").per_second / one_per_message.lane("hold").per_second;
+    for node in system.readers_mut() {
+        node.start()?;
+    }
     let (position, _) = system.agree()?;
     Ok(ReplicatedReport { batched, one_per_message, ratio, position })
 }

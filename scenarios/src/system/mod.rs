@@ -231,6 +231,11 @@ impl System {
         self.commands.iter().chain(&self.projections).chain([&self.portal])
     }
 
+    /// Everybody who answers reads alone.
+    pub fn readers_mut(&mut self) -> impl Iterator<Item = &mut Node> {
+        self.projections.iter_mut().chain([&mut self.portal])
+    }
+
     fn wait_until_healthy(&self) -> Result<()> {
         let began = Instant::now();
         loop {

@@ -32,8 +32,12 @@ const QUEUE_COMMANDS: usize = 4_096;
 const FEW_COMMANDS: usize = 2;
 /// Seats touched by one batch, which keeps it far below the log's largest batch.
 const BATCH_SEATS: usize = 50_000;
-/// Times that a batch is decided again after losing a race before its commands are refused.
-const MAX_CONFLICTS: usize = 5;
+/// Times that a batch is decided again after losing a race before its commands are refused. Each means that another replica
+/// got something done; with as many commands on both, one may lose many in a row.
+const MAX_CONFLICTS: usize = 40;
+/// Races lost in a row from which on a replica steps back a little, up to so long, so that the two do not go on in step.
+const STEP_BACK_FROM: usize = 2;
+const STEP_BACK_AT_MOST: Duration = Duration::from_millis(8);
 /// How soon an expired hold's turn comes when nothing else wakes the task, at the latest.
 const IDLE_WAKE: Duration = Duration::from_secs(3_600);
 /// An idle replica leaves holds that ran out to the one that wrote to the show last for this long, so that the two do not
@@ -278,7 +282,11 @@ impl ShowTask {
 
     async fn carry_out(&mut self, mut commands: Vec<Decide>) {
         self.ports.metrics.commands.increment(commands.len() as u64);
-        for _ in 0..MAX_CONFLICTS {
+        for lost in 0..MAX_CONFLICTS {
+            if lost >= STEP_BACK_FROM {
+                let [share] = random::<1>();
+                tokio::time::sleep(STEP_BACK_AT_MOST * u32::from(share) / u32::from(u8::MAX)).await;
+            }
             let now = self.ports.clock.now();
             let mut draft = self.draft(commands, now);
             if draft.events == 0 {

@@ -212,6 +212,7 @@ fn holds_of_a_replica_that_is_gone_end_in_time() {
     // And with both there, it ends once.
     let a = stage.replica("a");
     b.hold(&show, &["Platea-A-2"]);
+    a.until("the hold is known here", || a.seat(&show, "Platea-A-2") == "held");
     stage.house.pass_seconds(605);
     a.until("the hold has ended", || a.seat(&show, "Platea-A-2") == "available");
     let events =

@@ -18,6 +18,7 @@ mod replay;
 mod seat_map;
 mod serve;
 mod snapshot_keeper;
+mod stop_signal;
 mod store;
 mod up;
 mod verify;

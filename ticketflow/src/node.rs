@@ -29,6 +29,7 @@ use ticketflow_ticket_code::TicketSigner;
 
 use crate::buffer::BufferArguments;
 use crate::snapshot_keeper::SnapshotKeeper;
+use crate::stop_signal::stop_signal;
 use crate::store::{Opened, StoreArguments};
 use crate::{demo, health, openapi, seat_map};
 
@@ -302,17 +303,11 @@ fn locate_order(models: Arc<ReadModels>, store: EventStore) -> LocateOrder {
 
 /// Begins the shutdown at SIGTERM or SIGINT; `ready` goes off first.
 pub(crate) async fn begin_on_signal(shutdown: Shutdown, ready: Arc<AtomicBool>) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
+    let Ok(asked) = stop_signal() else {
         tracing::error!("signals cannot be received; end the process with SIGKILL, which loses nothing");
         return;
     };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    asked.await;
     tracing::info!("stopping: no new connections, finishing what is in flight");
     ready.store(false, Ordering::SeqCst);
     shutdown.begin();

@@ -9,6 +9,7 @@ use clap::Args;
 use ticketflow_scenarios::system::{Node, System, SystemOptions};
 
 use crate::demo;
+use crate::stop_signal::stop_signal;
 
 /// Options of `up`.
 #[derive(Args)]
@@ -29,7 +30,7 @@ pub(crate) fn run(arguments: UpArguments) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.context("cannot start the threads")?.block_on(async {
         // Asked for before anything is started: what a signal ends then still ends whole.
-        let ended = ended()?;
+        let ended = stop_signal().context("cannot listen for signals")?;
         let options = SystemOptions {
             binary: std::env::current_exe().context("cannot tell where this program is")?,
             command_services: arguments.command_services.into(),
@@ -47,19 +48,6 @@ pub(crate) fn run(arguments: UpArguments) -> Result<ExitCode> {
         println!("stopping");
         tokio::task::spawn_blocking(move || drop(system)).await?;
         Ok(ExitCode::SUCCESS)
-    })
-}
-
-/// Ends with the first SIGTERM or SIGINT from now on.
-fn ended() -> Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for signals")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for signals")?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
     })
 }
 

@@ -30,7 +30,7 @@ pub use hold_tokens::HoldTokens;
 pub use idempotency::{IdempotencyTable, Known, RequestKey};
 pub use recovery::{Shows, StoreShowsError, load_show, load_shows, store_shows};
 pub use router::{openapi, router};
-pub use secrets::{OPERATOR_KEY_FILE, Secrets, SecretsError};
+pub use secrets::{OPERATOR_KEY_FILE, Secrets, SecretsError, StoredSecrets};
 pub use service::{CommandPorts, CommandService, LocateOrder};
 pub use show_directory::ShowDirectory;
 pub use show_fold::{FoldError, ShowFold};

@@ -95,6 +95,10 @@ pub(crate) async fn run(
                     charge_unknown: *charge_unknown,
                 };
                 match offer(show, &command).await {
+                    // Another replica brought it to its end meanwhile: the buyer's retry finds it by its key.
+                    Some(Outcome::Done(done)) if done.events.is_empty() && is_sold(show, &attempt).await => {
+                        return PaymentOutcome::Undecided;
+                    }
                     Some(_) => {
                         outcome = PaymentOutcome::Failed(*reason);
                         Observation::FailureRecorded
@@ -197,6 +201,11 @@ async fn confirm(
         }
         _ => Some(Err(())),
     }
+}
+
+async fn is_sold(show: &ShowHandle, attempt: &PaymentAttempt) -> bool {
+    let order_id = attempt.order_id;
+    show.inspect(move |state| state.order(order_id).is_some()).await == Some(true)
 }
 
 /// Offers a command until the show has decided it; `None` when it takes no writes for long.

@@ -29,6 +29,14 @@ pub struct Secrets {
     pub ticket_signing_seed: [u8; 32],
 }
 
+/// The random bytes behind the secrets of a data folder; `None` for what is not there.
+pub struct StoredSecrets {
+    /// Of the operator's key.
+    pub operator: Option<[u8; 32]>,
+    /// Of hold tokens and ticket signatures.
+    pub service: Option<[u8; 64]>,
+}
+
 impl std::fmt::Debug for Secrets {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("Secrets(..)")
@@ -107,6 +115,17 @@ impl Secrets {
         Ok(Self::of(operator_key, service))
     }
 
+    /// What a data folder has of the bytes for [`Self::shared`]; nothing is made.
+    ///
+    /// # Errors
+    /// [`SecretsError`].
+    pub fn stored(folder: &Path) -> Result<StoredSecrets, SecretsError> {
+        Ok(StoredSecrets {
+            operator: read_if_there(&folder.join(OPERATOR_KEY_FILE))?,
+            service: read_if_there(&folder.join(SERVICE_SECRET_FILE))?,
+        })
+    }
+
     fn of(operator_key: String, service: &[u8; 64]) -> Self {
         Self {
             operator_key,
@@ -123,15 +142,19 @@ fn check_operator_key(key: String) -> Result<String, SecretsError> {
 
 /// The bytes written in hexadecimal in the file; made durable before use if the file is new.
 fn read_or_make<const N: usize>(path: &Path) -> Result<[u8; N], SecretsError> {
-    let failed = |source| SecretsError::File { path: path.to_owned(), source };
+    if let Some(secret) = read_if_there(path)? {
+        return Ok(secret);
+    }
+    let secret = random::<N>();
+    make(path, &secret).map_err(|source| SecretsError::File { path: path.to_owned(), source })?;
+    Ok(secret)
+}
+
+fn read_if_there<const N: usize>(path: &Path) -> Result<Option<[u8; N]>, SecretsError> {
     match File::open(path) {
-        Ok(file) => read(path, file),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            let secret = random::<N>();
-            make(path, &secret).map_err(failed)?;
-            Ok(secret)
-        }
-        Err(error) => Err(failed(error)),
+        Ok(file) => read(path, file).map(Some),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(SecretsError::File { path: path.to_owned(), source }),
     }
 }
 

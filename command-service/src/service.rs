@@ -6,7 +6,9 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use ticketflow_domain::show::{ShowCommand, ShowEvent, ShowInfo};
 use ticketflow_domain::{OrderId, ShowId};
-use ticketflow_event_store::{Category, EmbeddedLog, EventStore, Position, StreamId, show_event};
+use ticketflow_event_store::{
+    AppendError, Category, EmbeddedLog, EventStore, Position, StreamId, show_event,
+};
 use ticketflow_http::{OperatorKey, Problem};
 use ticketflow_key_vault::CustomerKeys;
 use ticketflow_payment::PaymentGateway;
@@ -30,8 +32,10 @@ pub struct CommandService {
     pub shows: ShowDirectory,
 }
 
-/// Finds the show of an order for routing; deciding is left to the show. Waits until what was just paid is visible.
-pub type LocateOrder = Arc<dyn Fn(OrderId) -> BoxFuture<'static, Option<ShowId>> + Send + Sync>;
+/// Finds the show of an order for routing; deciding is left to the show. Waits until what was just paid is visible; fails when
+/// what others sold cannot be asked for.
+pub type LocateOrder =
+    Arc<dyn Fn(OrderId) -> BoxFuture<'static, Result<Option<ShowId>, AppendError>> + Send + Sync>;
 
 /// What a command service needs from outside.
 pub struct CommandPorts {

@@ -3,19 +3,20 @@
 //! What is open is part of the show's folded state, so a crash forgets nothing; every step is safe to run twice, because
 //! the gateway knows charges and refunds by our ids and the show records each outcome once.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Weak};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
 use ticketflow_domain::process::payment::PaymentProcess;
 use ticketflow_domain::show::{OpenCharge, SalesStatus, ShowCommand, ShowState};
-use ticketflow_domain::{OrderId, RefundId, ShowId, Timestamp};
+use ticketflow_domain::{OrderId, RefundId, ShowId};
 use ticketflow_payment::{Capture, ChargeStatus, GatewayError, Refund, Void};
+use tokio::time::Instant;
 
 use crate::environment::fresh_ulid;
-use crate::payment_process::{self, PaymentAttempt, log_name};
+use crate::payment_process::{self, PaymentAttempt, PaymentOutcome, log_name};
 use crate::service::CommandService;
 use crate::show_task::{Outcome, ShowHandle};
 
@@ -32,10 +33,10 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// A round is begun at least this often, should a wake-up be missed.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// Where other replicas may be at it, payments are left alone for the time that one takes and this much more.
+/// Payments are left alone for the time that one takes and this much more.
 const SURELY_INTERRUPTED_AFTER: Duration = Duration::from_secs(5);
 /// How often a replica looks for what another one left undone.
-const LOOK_AFTER_OTHERS: Duration = Duration::from_secs(5);
+const LOOK_AFTER_OTHERS: Duration = Duration::from_secs(2);
 
 /// Starts the settlement of a show; payments that a crash interrupted are taken up.
 pub(crate) fn start(service: &Arc<CommandService>, show_id: ShowId) {
@@ -44,17 +45,17 @@ pub(crate) fn start(service: &Arc<CommandService>, show_id: ShowId) {
 }
 
 async fn settle(service: Weak<CommandService>, show: ShowHandle) {
-    let mut resumed = HashSet::new();
+    let seen = Seen::default();
     let mut is_first = true;
     let wake = show.open_charges();
     let mut pause = PAUSE.0;
     loop {
         let Some(service) = service.upgrade() else { return };
         let shared = service.ports.store.is_shared();
-        if shared || is_first {
-            resume_payments(&service, &show, &mut resumed).await;
-            is_first = false;
-        }
+        // At a start nobody is at it, unless other replicas are.
+        let patience = if is_first && !shared { Duration::ZERO } else { surely_interrupted_after(&service) };
+        resume_payments(&service, &show, &seen, patience).await;
+        is_first = false;
         let Some(open) = show.inspect(open).await else { return };
         let idle = open.charges.is_empty() && !open.refund_all;
         let well = open.charges.is_empty() || close_all(&service, &show, open.charges).await;
@@ -91,36 +92,56 @@ fn open(state: &ShowState) -> Open {
     }
 }
 
-/// Takes up payments that nobody brings to their end any more: at a start all of them, but where another replica may be at
-/// it only those that take longer than a payment can. Asking the gateway twice does no harm; asking too early would close
-/// the key of a charge on its way.
-async fn resume_payments(service: &Arc<CommandService>, show: &ShowHandle, resumed: &mut HashSet<OrderId>) {
-    let patience = if service.ports.store.is_shared() {
-        (service.ports.config.payment_timeout + SURELY_INTERRUPTED_AFTER).as_millis() as i64
-    } else {
-        0
-    };
-    let begun_before = Timestamp::from_millis(service.ports.clock.now().as_millis() - patience);
-    let pending = show.inspect(move |state| {
+/// Payments under way, since when this process has seen them, and whether it has taken them up.
+type Seen = Arc<Mutex<HashMap<OrderId, (Instant, bool)>>>;
+
+/// As long as a payment may take, and this much more. Every replica has to allow payments the same time.
+fn surely_interrupted_after(service: &CommandService) -> Duration {
+    service.ports.config.payment_timeout + SURELY_INTERRUPTED_AFTER
+}
+
+/// Takes up payments that nobody brings to their end any more: those that this process has seen under way for longer than a
+/// payment can take, by its own watch, whatever the clocks of the machines say. Asking the gateway twice does no harm; asking too
+/// early would close the key of a charge on its way.
+async fn resume_payments(service: &Arc<CommandService>, show: &ShowHandle, seen: &Seen, patience: Duration) {
+    let under_way = show.inspect(move |state| {
         let attempt = |(order_id, payment): (&OrderId, &ticketflow_domain::show::PendingPayment)| {
             let seats = state.hold(payment.hold_id).map_or(0, |hold| hold.seats.len());
             PaymentAttempt { order_id: *order_id, amount: payment.amount, seats, charge: None }
         };
-        let under_way: HashSet<OrderId> = state.payments().map(|(order_id, _)| *order_id).collect();
-        let due = state.payments().filter(|(_, payment)| payment.started_at <= begun_before);
-        (due.map(attempt).collect::<Vec<_>>(), under_way)
+        state.payments().map(attempt).collect::<Vec<_>>()
     });
-    let Some((pending, under_way)) = pending.await else { return };
-    resumed.retain(|order_id| under_way.contains(order_id));
-    for attempt in pending {
-        if !resumed.insert(attempt.order_id) {
-            continue;
-        }
-        let (service, show) = (service.clone(), show.clone());
+    let Some(under_way) = under_way.await else { return };
+    for attempt in due(seen, under_way, patience) {
+        let (service, show, seen) = (service.clone(), show.clone(), seen.clone());
         tokio::spawn(async move {
-            drop(payment_process::run(&service, &show, PaymentProcess::resumed(), attempt).await);
+            let order_id = attempt.order_id;
+            let outcome = payment_process::run(&service, &show, PaymentProcess::resumed(), attempt).await;
+            if matches!(outcome, PaymentOutcome::Undecided) {
+                // The show takes no writes now: seen anew, it is taken up again.
+                lock(&seen).remove(&order_id);
+            }
         });
     }
+}
+
+fn lock(seen: &Seen) -> MutexGuard<'_, HashMap<OrderId, (Instant, bool)>> {
+    seen.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Those that are due, each once.
+fn due(seen: &Seen, under_way: Vec<PaymentAttempt>, patience: Duration) -> Vec<PaymentAttempt> {
+    let mut seen = lock(seen);
+    let ids: HashSet<OrderId> = under_way.iter().map(|attempt| attempt.order_id).collect();
+    seen.retain(|order_id, _| ids.contains(order_id));
+    let mut due = under_way;
+    due.retain(|attempt| {
+        let (since, taken_up) = seen.entry(attempt.order_id).or_insert((Instant::now(), false));
+        let is_due = !*taken_up && since.elapsed() >= patience;
+        *taken_up |= is_due;
+        is_due
+    });
+    due
 }
 
 /// Closes what is open, several at a time; whether all went well.

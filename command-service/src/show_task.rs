@@ -43,6 +43,8 @@ const IDLE_WAKE: Duration = Duration::from_secs(3_600);
 /// An idle replica leaves holds that ran out to the one that wrote to the show last for this long, so that the two do not
 /// race for every one; and ends them itself if that one does not, well within the 5 s in which a hold has to end.
 const LEFT_TO_OTHERS_MS: i64 = 1_500;
+/// After an append that failed, deadlines wait so long for the next try.
+const REST: Duration = Duration::from_millis(500);
 /// How long a refusal waits for the log server to say that nothing newer is known.
 const CONFIRMED_WITHIN: Duration = Duration::from_secs(5);
 
@@ -189,8 +191,17 @@ pub(crate) fn spawn(show_id: ShowId, fold: ShowFold, ports: TaskPorts) -> ShowHa
     let handle = ShowHandle { sender, open_charges: open_charges.clone() };
     let stream = StreamId::new(Category::Show, show_id.to_bytes());
     let wrote_last = !ports.store.is_shared();
-    let task =
-        ShowTask { show_id, stream, fold, durable: None, wrote_last, ports, open_charges, later: Vec::new() };
+    let task = ShowTask {
+        show_id,
+        stream,
+        fold,
+        durable: None,
+        wrote_last,
+        ports,
+        open_charges,
+        later: Vec::new(),
+        rest_until: tokio::time::Instant::now(),
+    };
     tokio::spawn(task.run(inbox));
     handle
 }
@@ -208,6 +219,8 @@ struct ShowTask {
     open_charges: Arc<Notify>,
     /// Commands put off to the next batch: this one is full, or has their key already.
     later: Vec<Decide>,
+    /// Deadlines are left alone until then: the last append failed, and the next one would as well.
+    rest_until: tokio::time::Instant,
 }
 
 /// A batch that is decided and not appended.
@@ -259,7 +272,7 @@ impl ShowTask {
             let millis = (deadline.as_millis() + left_to_others).saturating_sub(now.as_millis()).max(0);
             Duration::from_millis(millis as u64).min(IDLE_WAKE)
         });
-        let wake = tokio::time::Instant::now() + until;
+        let wake = (tokio::time::Instant::now() + until).max(self.rest_until);
         // Resetting a timer takes a lock; a deadline that moved back is seen when the old one wakes the task.
         if alarm.is_elapsed() || wake < alarm.deadline() {
             alarm.as_mut().reset(wake);
@@ -312,6 +325,7 @@ impl ShowTask {
                 }
                 Err(error) => {
                     refuse(draft, error);
+                    self.rest_until = tokio::time::Instant::now() + REST;
                     return self.drop_speculation().await;
                 }
             }

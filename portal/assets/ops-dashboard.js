@@ -7,6 +7,7 @@ const CHART_HEIGHT_PX = 210;
 const SILENCE_MS = 4_000;
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 30_000;
+const RELOAD_PAUSE_MS = 60_000;
 // Steps of the upright axes, in seconds or events per second.
 const STEPS = [0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6];
 const LINES = ["#0b62d6", "#b4460b", "#17704a", "#7a3fb0"];
@@ -25,7 +26,7 @@ function show(figures) {
   const names = figures.projections.map((projection) => projection.name);
   // A projection that came or went changes the page itself; a sentence that somebody is writing goes first.
   if (cards.map((card) => card.dataset.projection).join() !== names.join()) {
-    if (!root.contains(document.activeElement)) location.reload();
+    if (!root.contains(document.activeElement)) reload();
     return;
   }
   const verdict = part("verdict");
@@ -33,6 +34,14 @@ function show(figures) {
   for (const name of ["title", "next", "since"]) put(part(name, verdict), figures[name]);
   document.title = figures.mark === "good" ? title : `⚠ ${figures.title} · ${title}`;
   figures.projections.forEach((projection, index) => showCard(cards[index], projection));
+}
+
+// Behind a load balancer page and stream may be of processes that have different projections: then once in a while is enough.
+function reload() {
+  const last = Number(sessionStorage.getItem("ops-reloaded-at"));
+  if (Date.now() - last < RELOAD_PAUSE_MS) return;
+  sessionStorage.setItem("ops-reloaded-at", Date.now());
+  location.reload();
 }
 
 function showCard(card, projection) {
@@ -46,6 +55,7 @@ function showCard(card, projection) {
   card.querySelector(".badge").className = `badge ${{ good: "on", warn: "hot", bad: "alarm" }[projection.mark]}`;
   part("rebuild", card).value = projection.rebuild_percent ?? 0;
   for (const form of card.querySelectorAll("[data-action]")) form.hidden = !projection.actions.includes(form.dataset.action);
+  part("no-actions", card).hidden = projection.actions.length > 0;
 }
 
 // --- numbers ----------------------------------------------------------------------------------------------------

@@ -7,8 +7,8 @@
 mod operator;
 
 use crate::api_model::{
-    CompactMap, Hold, HoldRequest, Order, Plan, ProblemDocument, Purchase, PurchaseDone, Refund, ShowDetail,
-    ShowList,
+    CompactMap, Hold, HoldRequest, Order, Plan, ProblemDocument, Purchase, PurchaseDone, Refund, RefundDone,
+    ShowDetail, ShowList,
 };
 use axum::Router;
 use axum::body::Body;
@@ -204,8 +204,10 @@ impl ApiClient {
         self.bytes(request, self.deadlines.read, MAX_DOCUMENT_BYTES, "a seat map").await.map(CompactMap)
     }
 
-    pub(crate) async fn order(&self, order: &str) -> Result<Order, ApiError> {
-        self.read(&format!("/v1/orders/{order}"), "an order").await
+    /// An order as of a position at least, which the API waits for.
+    pub(crate) async fn order(&self, order: &str, at: Option<u64>) -> Result<Order, ApiError> {
+        let at_least = at.map_or_else(String::new, |position| format!("?min_position={position}"));
+        self.read(&format!("/v1/orders/{order}{at_least}"), "an order").await
     }
 
     pub(crate) async fn hold(&self, show: &str, key: &str, wanted: &HoldRequest) -> Result<Hold, ApiError> {
@@ -235,9 +237,15 @@ impl ApiClient {
         parse(&bytes, "a purchase")
     }
 
-    pub(crate) async fn refund(&self, order: &str, key: &str, refund: &Refund<'_>) -> Result<(), ApiError> {
+    pub(crate) async fn refund(
+        &self,
+        order: &str,
+        key: &str,
+        refund: &Refund<'_>,
+    ) -> Result<RefundDone, ApiError> {
         let request = post(&format!("/v1/orders/{order}/refunds"), key, None, refund)?;
-        self.bytes(request, self.deadlines.payment, MAX_DOCUMENT_BYTES, "a refund").await.map(drop)
+        let bytes = self.bytes(request, self.deadlines.payment, MAX_DOCUMENT_BYTES, "a refund").await?;
+        parse(&bytes, "a refund")
     }
 
     /// Hands the browser's own read on, body unread: plans, maps and the live stream. Only the headers that steer

@@ -215,6 +215,17 @@ pub(crate) struct Payment<'a> {
 #[derive(Debug, Deserialize)]
 pub(crate) struct PurchaseDone {
     pub(crate) order_id: String,
+    /// Reads that are to show the order wait for it.
+    #[serde(default)]
+    pub(crate) position: Option<u64>,
+}
+
+/// A refund as carried out.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct RefundDone {
+    /// Reads that are to show it wait for this.
+    pub(crate) position: Option<u64>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -1,6 +1,10 @@
 //! The settings of the portal, checked when they are made so that no page can fail on them later.
 
+use std::sync::Arc;
+
 use crate::api_client::ApiClient;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use jiff::tz::TimeZone;
 
 /// Where venues are unless a setting says otherwise.
@@ -23,14 +27,19 @@ pub struct PortalConfig {
     pub(crate) test_cards: bool,
     pub(crate) secure_cookies: bool,
     pub(crate) public_origin: Option<String>,
+    pub(crate) closing: Closing,
 }
+
+/// Comes to its end when the process begins to stop.
+pub(crate) type Closing = Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
 impl PortalConfig {
     /// A portal before the given API: venue times in America/Santiago, real card tokens, cookies for plain HTTP.
     pub fn new(api: ApiClient) -> Self {
         let time_zone =
             TimeZone::get(DEFAULT_TIME_ZONE).expect("the bundled time zone data knows its own default");
-        Self { api, time_zone, test_cards: false, secure_cookies: false, public_origin: None }
+        let closing: Closing = Arc::new(|| std::future::pending().boxed());
+        Self { api, time_zone, test_cards: false, secure_cookies: false, public_origin: None, closing }
     }
 
     /// The time zone in which dates are written. The API gives instants only; shows are read in the venue's wall
@@ -53,6 +62,15 @@ impl PortalConfig {
     /// Marks cookies `Secure`: for a portal that is reached over HTTPS only.
     pub fn with_secure_cookies(mut self, secure: bool) -> Self {
         self.secure_cookies = secure;
+        self
+    }
+
+    /// Ends live streams once the future comes to its end, so that a process which stops need not wait for them.
+    pub fn closing_after<F>(mut self, closing: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.closing = Arc::new(move || closing().boxed());
         self
     }
 

@@ -88,13 +88,15 @@ impl RememberedHold {
 }
 
 /// The order that this browser bought last for a show.
-pub(crate) fn last_order(headers: &HeaderMap) -> Option<&str> {
-    cookie(headers, LAST_ORDER).filter(|order| is_id(order))
+pub(crate) fn last_order(headers: &HeaderMap) -> Option<(&str, Option<u64>)> {
+    let (order, position) = cookie(headers, LAST_ORDER)?.split_once('.')?;
+    is_id(order).then(|| (order, position.parse().ok()))
 }
 
-/// Remembers an order for the checkout of its show.
-pub(crate) fn keep_last_order(show: &str, order: &str, secure: bool) -> HeaderValue {
-    set_cookie(LAST_ORDER, order, &format!("/shows/{show}/checkout"), LAST_ORDER_SECONDS, secure)
+/// Remembers an order, and the position at which it was paid, for the checkout of its show.
+pub(crate) fn keep_last_order(show: &str, order: &str, position: Option<u64>, secure: bool) -> HeaderValue {
+    let order = format!("{order}.{}", position.unwrap_or_default());
+    set_cookie(LAST_ORDER, &order, &format!("/shows/{show}/checkout"), LAST_ORDER_SECONDS, secure)
 }
 
 /// Whether a text may stand in a path as an id: what anybody may have typed is checked before it travels on.

@@ -30,6 +30,8 @@ pub(crate) struct Projection {
     pub(crate) since: Option<String>,
     pub(crate) trend: Trend,
     pub(crate) caught_up_in_seconds: Option<f64>,
+    /// What can be done with it now, by name.
+    pub(crate) actions: Vec<String>,
 }
 
 /// Whether a projection does its work, in the API's words.
@@ -57,7 +59,7 @@ pub(crate) enum Trend {
 }
 
 /// What an operator can do with a projection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Action {
     Pause,
@@ -81,21 +83,6 @@ impl Action {
 
     pub(crate) fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|action| action.name() == name)
-    }
-
-    /// Whether it makes sense in a state. Whether it is possible is the API's to say.
-    pub(crate) fn fits(self, projection: &Projection) -> bool {
-        // The read models in memory are folded at every start and have no copy to swap with.
-        if projection.name == "memory" {
-            return false;
-        }
-        matches!(
-            (self, projection.state.as_str()),
-            (Self::Pause, "live" | "catching_up")
-                | (Self::Resume, "paused")
-                | (Self::Rebuild, "live" | "catching_up" | "paused" | "stopped")
-                | (Self::Skip, "stopped")
-        )
     }
 }
 
@@ -175,21 +162,5 @@ mod tests {
             (read.state.as_str(), read.verdict, read.trend),
             ("dreaming", Verdict::Other, Trend::Steady)
         );
-        assert!(Action::ALL.into_iter().all(|action| !action.fits(&read)));
-    }
-
-    #[test]
-    fn actions_are_offered_where_they_fit() {
-        let offered = |name: &str, state: &str| -> Vec<&str> {
-            let projection = Projection { name: name.into(), state: state.into(), ..Projection::default() };
-            Action::ALL.into_iter().filter(|action| action.fits(&projection)).map(Action::name).collect()
-        };
-        assert_eq!(offered("postgres", "live"), ["pause", "rebuild"]);
-        assert_eq!(offered("postgres", "paused"), ["resume", "rebuild"]);
-        assert_eq!(offered("postgres", "stopped"), ["skip", "rebuild"]);
-        assert!(
-            offered("postgres", "rebuilding").is_empty() && offered("postgres", "unreachable").is_empty()
-        );
-        assert!(offered("memory", "live").is_empty());
     }
 }

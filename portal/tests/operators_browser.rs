@@ -154,21 +154,21 @@ async fn presses_the_buttons(browser: &Browser, place: &Place, fake: &FakeApi) {
     );
     browser.click("[data-projection=postgres] [data-action=pause] button").await;
     browser.wait("document.querySelector('h1').textContent === 'postgres está en pausa'").await;
-    browser.wait(&format!("{offered} === 'resume,rebuild'")).await;
+    browser.wait(&format!("{offered} === 'resume'")).await;
     place.looks_right(browser, "the dashboard with a paused projection").await;
     browser.click("[data-projection=postgres] [data-action=resume] button").await;
     browser.wait("document.querySelector('h1').textContent === 'Todo va al día'").await;
     // The state changes while the page is open, and the buttons with it.
     fake.set_projection(&json!({"state": "stopped", "verdict": "halted", "last_error": "no such seat"}));
-    browser.wait(&format!("{offered} === 'skip,rebuild'")).await;
-    browser.click("[data-action=skip] summary").await;
-    browser.fill("[data-action=skip] input", "función anulada").await;
+    browser.wait(&format!("{offered} === 'resume,skip,rebuild'")).await;
+    browser.click("[data-projection=postgres] [data-action=skip] summary").await;
+    browser.fill("[data-projection=postgres] [data-action=skip] input", "función anulada").await;
     place.looks_right(browser, "the dashboard with a form open").await;
-    browser.click("[data-action=skip] form button").await;
+    browser.click("[data-projection=postgres] [data-action=skip] form button").await;
     browser.wait("document.querySelector('.notice.good')").await;
     assert_eq!(fake.last_action(), Some(("skip".into(), json!({"reason": "función anulada"}))));
-    browser.click("[data-action=rebuild] summary").await;
-    browser.click("[data-action=rebuild] form button").await;
+    browser.click("[data-projection=postgres] [data-action=rebuild] summary").await;
+    browser.click("[data-projection=postgres] [data-action=rebuild] form button").await;
     browser.wait(&format!("{card}.querySelector('[data-word=rebuild]').textContent.startsWith('0 %')")).await;
     fake.set_projection(&json!({"rebuild_ratio": 0.62, "eta_seconds": 41.0}));
     browser.wait(&format!("{card}.querySelector('progress').value === 62")).await;

@@ -34,6 +34,11 @@ impl Page {
         self.headers[header::LOCATION].to_str().unwrap()
     }
 
+    /// Where it leads, without what the address says besides.
+    fn place(&self) -> &str {
+        self.location().split('?').next().unwrap()
+    }
+
     /// The value of the first hidden or other input with this name.
     fn input(&self, name: &str) -> String {
         let after = self.text.split(&format!("name=\"{name}\" value=\"")).nth(1).expect(name);
@@ -194,6 +199,15 @@ async fn a_purchase_works_with_forms_and_cookies_alone() {
     visitor.cookies = after;
     assert_eq!(visitor.get(&path).await.location(), order, "so does going back to the checkout");
     assert_eq!(api.purchases(), 1);
+
+    // A portal that has not heard of it yet says so, and asks again by itself.
+    api.set_lags(true);
+    let early = visitor.get(&order).await;
+    assert_eq!(early.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(early.text.contains("your order is on its way to this page"), "{}", early.text);
+    assert!(!early.text.contains("cannot find") && early.headers[header::REFRESH] == "2");
+    api.set_lags(false);
+    assert_eq!(visitor.get(&order).await.text.matches("class=\"qr\"").count(), 2);
 }
 
 #[tokio::test]
@@ -347,7 +361,7 @@ async fn tickets_are_refunded_once_after_a_question() {
     let mut visitor = Visitor::new(&api);
     let path = visitor.hold_two().await.location().to_owned();
     let key = visitor.get(&path).await.input("key");
-    let order = visitor.post(&path, &payment(&key, &[])).await.location().to_owned();
+    let order = visitor.post(&path, &payment(&key, &[])).await.place().to_owned();
     let tickets = visitor.get(&order).await;
     let link = tickets.text.split(&format!("href=\"{order}/refund?ticket=")).nth(1).unwrap();
     let ticket = link.split('"').next().unwrap().to_owned();
@@ -432,7 +446,7 @@ async fn places_without_a_number_are_not_called_seats() {
     assert!(checkout.text.contains("De pie · General admission") && !checkout.text.contains("row GA"));
     let map = visitor.get(&format!("/shows/{STUDIO}")).await;
     assert!(map.text.contains("2 tickets · $16.000"), "{}", map.text);
-    let order = visitor.post(&path, &payment(&checkout.input("key"), &[])).await.location().to_owned();
+    let order = visitor.post(&path, &payment(&checkout.input("key"), &[])).await.place().to_owned();
     let tickets = visitor.get(&order).await;
     assert!(
         tickets.text.contains("<dd>Unnumbered</dd>") && !tickets.text.contains(">GA<"),

@@ -24,7 +24,8 @@ fn start(server: &Postgres, log: &EmbeddedLog) -> Arc<PostgresProjection> {
     let audit: ticketflow_projections::Audit =
         Arc::new(|_| Box::pin(async { Err("nothing is skipped here".to_owned()) }));
     let now = || Timestamp::from_millis(0);
-    PostgresProjection::start(PostgresPorts { url: server.url(), log: log.clone(), audit, now }).unwrap()
+    PostgresProjection::start(PostgresPorts { url: server.url(), store: log.clone().into(), audit, now })
+        .unwrap()
 }
 
 async fn until_live(projection: &PostgresProjection, log: &EmbeddedLog) {

@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ticketflow_event_store::{CodecError, EmbeddedLog, Feed, Position, ReadError};
+use ticketflow_event_store::{CodecError, EmbeddedLog, EventStore, Feed, Position, ReadError};
 
 use crate::head_clock::HeadClock;
 use crate::read_models::ReadModels;
@@ -61,10 +61,12 @@ impl FeedRunner {
     ///
     /// # Errors
     /// [`FoldError`].
-    pub fn catch_up(log: EmbeddedLog, models: Arc<ReadModels>) -> Result<Arc<Self>, FoldError> {
+    pub fn catch_up(store: impl Into<EventStore>, models: Arc<ReadModels>) -> Result<Arc<Self>, FoldError> {
+        let store = store.into();
+        let log = store.log().clone();
         fold_up_to(&log, &models, log.head().position)?;
         let progress = Progress { rate: Rate::new(models.position()), last_error: None };
-        let clock = HeadClock::new(log.clone());
+        let clock = HeadClock::new(store);
         Ok(Arc::new(Self { models, log, clock, progress: Mutex::new(progress) }))
     }
 
@@ -105,6 +107,10 @@ impl FeedRunner {
         self.progress().last_error = Some(error.to_string());
     }
 
+    pub(crate) fn clock(&self) -> &Arc<HeadClock> {
+        &self.clock
+    }
+
     /// Age of the oldest event that the models do not have yet.
     pub(crate) fn age(&self) -> Duration {
         self.clock.age_after(self.models.position())
@@ -129,6 +135,7 @@ impl FeedRunner {
             rebuild_rate: None,
             eta_seconds: None,
             last_error: progress.last_error.clone(),
+            actions: Vec::new(),
         }
     }
 }

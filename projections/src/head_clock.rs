@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use ticketflow_event_store::{EmbeddedLog, Position};
+use ticketflow_event_store::{EventStore, Position};
 
 /// Samples kept, 16 bytes each.
 const CAPACITY: usize = 4_096;
@@ -16,21 +16,21 @@ const RESOLUTION: Duration = Duration::from_millis(5);
 
 /// When the log reached which position.
 pub(crate) struct HeadClock {
-    log: EmbeddedLog,
+    store: EventStore,
     samples: Mutex<VecDeque<(Position, Instant)>>,
 }
 
 impl HeadClock {
     /// What the log has already is as old as this call.
-    pub(crate) fn new(log: EmbeddedLog) -> Arc<Self> {
-        let samples = VecDeque::from([(log.head().position, Instant::now())]);
-        Arc::new(Self { log, samples: Mutex::new(samples) })
+    pub(crate) fn new(store: EventStore) -> Arc<Self> {
+        let samples = VecDeque::from([(store.log().head().position, Instant::now())]);
+        Arc::new(Self { store, samples: Mutex::new(samples) })
     }
 
     /// Watches the head from here on. To be called within a Tokio runtime.
     pub(crate) fn start(self: &Arc<Self>) {
         let clock = Arc::downgrade(self);
-        let mut head = self.log.subscribe_head();
+        let mut head = self.store.log().subscribe_head();
         tokio::spawn(async move {
             while head.changed().await.is_ok() {
                 let position = head.borrow_and_update().position;
@@ -46,18 +46,20 @@ impl HeadClock {
 
     /// How far the log is.
     pub(crate) fn head(&self) -> Position {
-        self.log.head().position
+        self.store.log().head().position
     }
 
-    /// Age of the first event after `position`; zero at the head.
+    /// Age of the first event after `position`; zero at the head. While the event store cannot be heard, something may have
+    /// happened since the last that was heard of it.
     pub(crate) fn age_after(&self, position: Position) -> Duration {
+        let unheard = self.store.cut_off_for().unwrap_or_default();
         if self.head() <= position {
-            return Duration::ZERO;
+            return unheard;
         }
         let samples = self.samples();
         let after = samples.partition_point(|&(reached, _)| reached <= position);
         // Between two samples the later event is not noted yet: it is younger than the last one.
-        samples.get(after).or(samples.back()).map_or(Duration::ZERO, |(_, at)| at.elapsed())
+        samples.get(after).or(samples.back()).map_or(Duration::ZERO, |(_, at)| at.elapsed()).max(unheard)
     }
 }
 

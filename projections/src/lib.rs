@@ -22,9 +22,9 @@ pub use postgres::{
     Audit, InvalidUrl, PostgresPorts, PostgresProjection, SeatMapVerified, VerifySeatMapError,
     verify_seat_map,
 };
-pub use projection::{ActionError, Projection, Projections};
+pub use projection::{ActionError, Follower, FollowerReport, Projection, Projections};
 pub use query::{QueryPorts, WholeMapPace, openapi, router};
 pub use read_models::ReadModels;
 pub use seat_map::{SeatMap, SeatMapView};
 pub use snapshots::{StoreModelsError, restore_models, store_models};
-pub use status::{ProjectionState, ProjectionStatus};
+pub use status::{ProjectionAction, ProjectionState, ProjectionStatus};

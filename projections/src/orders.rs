@@ -145,7 +145,8 @@ impl Orders {
             ShowEvent::TicketCheckedIn(event) => {
                 let show = self.show_index.get(&show_id).map(|&show| &self.shows[show as usize]);
                 let ticket = show.and_then(|show| show.ticket_of_seat.get(event.seat.seat.as_usize()));
-                if let Some(ticket) = ticket.and_then(|&ticket| self.tickets.get_mut(ticket)) {
+                let ticket = ticket.and_then(|&ticket| self.tickets.get_mut(ticket));
+                if let Some(ticket) = ticket.filter(|ticket| ticket.id == event.ticket_id) {
                     ticket.status = TicketStatus::Used;
                     self.rows[ticket.order].position = position;
                 }

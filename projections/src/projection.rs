@@ -1,16 +1,21 @@
 //! The projections of this process by name, and what an operator can do with each.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ticketflow_event_store::Position;
 
 use crate::feed_runner::{FeedRunner, MEMORY};
+use crate::head_clock::HeadClock;
 use crate::postgres::{POSTGRES, PostgresProjection};
-use crate::status::{ProjectionState, ProjectionStatus};
+use crate::status::{ProjectionState, ProjectionStatus, Rate};
 
 /// Why an action was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ActionError {
-    /// It is folded at every start and has nothing beside which it could be built.
-    #[error("the projection {0} cannot be rebuilt while it serves; it is folded anew at a start")]
+    /// It has nothing beside which it could be built.
+    #[error(
+        "the projection {0} cannot be built anew beside what serves; what it keeps follows from the log at every start"
+    )]
     NotRebuildable(&'static str),
     /// It has nothing that could be held.
     #[error("the projection {0} cannot be paused")]
@@ -36,6 +41,47 @@ pub enum Projection {
     Memory(Arc<FeedRunner>),
     /// The read models in PostgreSQL.
     Postgres(Arc<PostgresProjection>),
+    /// Something else that follows the log and is looked after elsewhere.
+    Follower(Arc<Follower>),
+}
+
+/// How something else that follows the log is doing, in its own words.
+pub struct FollowerReport {
+    /// What it does.
+    pub state: ProjectionState,
+    /// How far it is.
+    pub position: Position,
+    /// What the last trouble was, while it lasts.
+    pub last_error: Option<String>,
+}
+
+/// Something that follows the log and is no read model: it is watched like one, and nothing can be done with it here.
+pub struct Follower {
+    name: &'static str,
+    report: Box<dyn Fn() -> FollowerReport + Send + Sync>,
+    clock: Arc<HeadClock>,
+    rate: Mutex<Rate>,
+}
+
+impl Follower {
+    fn status(&self) -> ProjectionStatus {
+        let FollowerReport { state, position, last_error } = (self.report)();
+        let head = self.clock.head();
+        ProjectionStatus {
+            name: self.name,
+            state,
+            position,
+            head,
+            lag_events: head.saturating_sub(position),
+            lag_seconds: self.clock.age_after(position).as_secs_f64(),
+            rate: self.rate.lock().unwrap_or_else(PoisonError::into_inner).per_second(position),
+            rebuild_ratio: None,
+            rebuild_rate: None,
+            eta_seconds: None,
+            last_error,
+            actions: Vec::new(),
+        }
+    }
 }
 
 impl Projection {
@@ -44,6 +90,7 @@ impl Projection {
         match self {
             Self::Memory(_) => MEMORY,
             Self::Postgres(_) => POSTGRES,
+            Self::Follower(follower) => follower.name,
         }
     }
 
@@ -52,6 +99,7 @@ impl Projection {
         match self {
             Self::Memory(runner) => runner.status(),
             Self::Postgres(projection) => projection.status(),
+            Self::Follower(follower) => follower.status(),
         }
     }
 
@@ -61,7 +109,7 @@ impl Projection {
     /// [`ActionError`].
     pub async fn rebuild(&self) -> Result<(), ActionError> {
         match self {
-            Self::Memory(_) => Err(ActionError::NotRebuildable(MEMORY)),
+            Self::Memory(_) | Self::Follower(_) => Err(ActionError::NotRebuildable(self.name())),
             Self::Postgres(projection) => projection.rebuild().await,
         }
     }
@@ -72,7 +120,7 @@ impl Projection {
     /// [`ActionError`].
     pub async fn pause(&self) -> Result<(), ActionError> {
         match self {
-            Self::Memory(_) => Err(ActionError::NotPausable(MEMORY)),
+            Self::Memory(_) | Self::Follower(_) => Err(ActionError::NotPausable(self.name())),
             Self::Postgres(projection) => projection.pause().await,
         }
     }
@@ -83,7 +131,7 @@ impl Projection {
     /// [`ActionError`].
     pub async fn resume(&self) -> Result<(), ActionError> {
         match self {
-            Self::Memory(_) => Err(ActionError::NotPausable(MEMORY)),
+            Self::Memory(_) | Self::Follower(_) => Err(ActionError::NotPausable(self.name())),
             Self::Postgres(projection) => projection.resume().await,
         }
     }
@@ -94,7 +142,7 @@ impl Projection {
     /// [`ActionError`].
     pub async fn skip(&self, reason: &str) -> Result<(), ActionError> {
         match self {
-            Self::Memory(_) => Err(ActionError::NothingToSkip(MEMORY)),
+            Self::Memory(_) | Self::Follower(_) => Err(ActionError::NothingToSkip(self.name())),
             Self::Postgres(projection) => projection.skip(reason).await,
         }
     }
@@ -105,17 +153,33 @@ impl Projection {
 pub struct Projections {
     memory: Arc<FeedRunner>,
     postgres: Option<Arc<PostgresProjection>>,
+    followers: Vec<Arc<Follower>>,
 }
 
 impl Projections {
     /// These.
     pub fn new(memory: Arc<FeedRunner>, postgres: Option<Arc<PostgresProjection>>) -> Self {
-        Self { memory, postgres }
+        Self { memory, postgres, followers: Vec::new() }
+    }
+
+    /// And something else that follows the log under a name of its own, as it reports of itself.
+    #[must_use]
+    pub fn with_follower(
+        mut self,
+        name: &'static str,
+        report: impl Fn() -> FollowerReport + Send + Sync + 'static,
+    ) -> Self {
+        let rate = Mutex::new(Rate::new(report().position));
+        let clock = self.memory.clock().clone();
+        self.followers.push(Arc::new(Follower { name, report: Box::new(report), clock, rate }));
+        self
     }
 
     fn all(&self) -> impl Iterator<Item = Projection> {
         let memory = Projection::Memory(self.memory.clone());
-        [memory].into_iter().chain(self.postgres.clone().map(Projection::Postgres))
+        let postgres = self.postgres.clone().map(Projection::Postgres);
+        let followers = self.followers.iter().cloned().map(Projection::Follower);
+        [memory].into_iter().chain(postgres).chain(followers)
     }
 
     /// The one with this name.

@@ -12,7 +12,7 @@ use ticketflow_domain::Timestamp;
 use ticketflow_event_store::Position;
 use utoipa::ToSchema;
 
-use crate::ProjectionStatus;
+use crate::{ProjectionState, ProjectionStatus};
 
 /// Ten minutes at a sample a second: what an operator looks back on while something is going wrong.
 pub(crate) const KEPT_SAMPLES: usize = 600;
@@ -188,20 +188,13 @@ fn sample(at: Timestamp, status: &ProjectionStatus) -> Sample {
     }
 }
 
-/// A state that this code does not know of counts as working: its lag tells.
+/// What another process keeps up is that one's matter.
 fn verdict(status: &ProjectionStatus) -> Verdict {
-    match state_name(status).as_str() {
-        "paused" | "stopped" | "unreachable" => Verdict::Halted,
+    match status.state {
+        ProjectionState::Paused | ProjectionState::Stopped | ProjectionState::Unreachable => Verdict::Halted,
+        ProjectionState::Standby => Verdict::KeepingUp,
         _ if status.lag_seconds > KEEPING_UP_SECONDS => Verdict::Behind,
         _ => Verdict::KeepingUp,
-    }
-}
-
-/// The state as it is written.
-pub(crate) fn state_name(status: &ProjectionStatus) -> String {
-    match serde_json::to_value(status.state) {
-        Ok(serde_json::Value::String(name)) => name,
-        _ => String::new(),
     }
 }
 
@@ -222,7 +215,6 @@ fn change_per_sample(samples: &VecDeque<Sample>) -> Option<(f64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ProjectionState;
 
     fn status(
         position: Position,
@@ -242,6 +234,7 @@ mod tests {
             rebuild_rate: None,
             eta_seconds: None,
             last_error: None,
+            actions: Vec::new(),
         }
     }
 
@@ -267,6 +260,9 @@ mod tests {
         watch.observe(second(5), vec![status(10, 60, 3.1, ProjectionState::Stopped)]);
         assert_eq!((now(&watch).verdict, now(&watch).since), (Verdict::Halted, second(5)));
         watch.observe(second(6), vec![status(60, 60, 0.0, live)]);
+        let standby = || vec![status(10, 60, 9.0, ProjectionState::Standby)];
+        watch.observe(second(7), standby());
+        watch.observe(second(8), standby());
         assert_eq!((now(&watch).verdict, now(&watch).since), (Verdict::KeepingUp, second(6)));
     }
 

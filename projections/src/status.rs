@@ -25,8 +25,10 @@ pub enum ProjectionState {
     Paused,
     /// Stopped where it cannot go on, such as at an event that cannot be applied; the rest of the service goes on.
     Stopped,
-    /// Its database cannot be reached; it goes on once it can.
+    /// What it keeps up cannot be reached; it goes on once that can.
     Unreachable,
+    /// Another process keeps it up; this one watches, and takes over when that one ends.
+    Standby,
 }
 
 impl ProjectionState {
@@ -39,15 +41,31 @@ impl ProjectionState {
             Self::Paused => "paused",
             Self::Stopped => "stopped",
             Self::Unreachable => "unreachable",
+            Self::Standby => "standby",
         }
     }
+}
+
+/// What an operator can do with a projection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProjectionAction {
+    /// Let it go on, or try again.
+    Resume,
+    /// Hold it where it is.
+    Pause,
+    /// Pass over what it stopped at.
+    Skip,
+    /// Build it anew beside what serves.
+    Rebuild,
 }
 
 /// How a projection is doing.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = Projection, example = json!({
     "name": "postgres", "state": "rebuilding", "position": 1204, "head": 1210, "lag_events": 6, "lag_seconds": 0.012,
-    "rate": 310.5, "rebuild_ratio": 0.25, "rebuild_rate": 84000.0, "eta_seconds": 12.5, "last_error": null
+    "rate": 310.5, "rebuild_ratio": 0.25, "rebuild_rate": 84000.0, "eta_seconds": 12.5, "last_error": null,
+    "actions": []
 }))]
 pub struct ProjectionStatus {
     /// Its name.
@@ -78,6 +96,8 @@ pub struct ProjectionStatus {
     /// Why it stopped, or what went wrong last and has not been mended since.
     #[schema(required = true)]
     pub last_error: Option<String>,
+    /// What an operator can do with it now.
+    pub actions: Vec<ProjectionAction>,
 }
 
 /// A smoothed rate of positions.
@@ -107,9 +127,9 @@ impl Rate {
         (self.since, self.from) = (Instant::now(), position);
     }
 
-    /// Events per second. Also falls while nothing comes.
+    /// Events per second, to a tenth. Also falls while nothing comes.
     pub(crate) fn per_second(&mut self, position: Position) -> f64 {
         self.reached(position);
-        self.per_second
+        (self.per_second * 10.0).round() / 10.0
     }
 }

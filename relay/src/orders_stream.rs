@@ -39,6 +39,8 @@ const SHORTEST_RECONNECT: Duration = Duration::from_millis(50);
 const LONGEST_RECONNECT: Duration = Duration::from_secs(1);
 /// A server that does not answer by then is down.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
+/// A server that leaves the third question open is given up for another one: its machine may be gone without a word.
+const PING_INTERVAL: Duration = Duration::from_secs(1);
 /// The last message and the information about it are asked for one after the other, and a leader may change between.
 const END_TRIES: u32 = 5;
 const BETWEEN_END_TRIES: Duration = Duration::from_millis(300);
@@ -93,6 +95,7 @@ impl OrdersStream {
             .name("ticketflow relay")
             .connection_timeout(CONNECT_LIMIT)
             .request_timeout(Some(options.ack_timeout))
+            .ping_interval(PING_INTERVAL)
             .reconnect_delay_callback(|attempts| {
                 let doubled = SHORTEST_RECONNECT.saturating_mul(1 << attempts.min(10));
                 doubled.min(LONGEST_RECONNECT)

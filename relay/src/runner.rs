@@ -13,7 +13,7 @@ use std::time::Duration;
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::publish::PublishAck;
-use ticketflow_event_store::{EmbeddedLog, Feed, Position};
+use ticketflow_event_store::{EventStore, Feed, Position};
 use tokio::task::JoinHandle;
 
 use crate::options::RelayOptions;
@@ -65,10 +65,10 @@ impl RelayHandle {
         self.progress.status()
     }
 
-    /// What sets the gauges of the metrics page to what holds now.
-    pub fn gauges(&self) -> impl Fn() + Send + Sync + 'static {
+    /// What says how it is doing, as long as anybody asks.
+    pub fn reporter(&self) -> impl Fn() -> RelayStatus + Send + Sync + 'static {
         let progress = self.progress.clone();
-        move || progress.publish_gauges()
+        move || progress.status()
     }
 
     /// Ends it. What is on the way may get into the stream or not; the next one sees which.
@@ -121,15 +121,19 @@ struct InFlight {
 }
 
 impl Relay {
-    /// Starts relaying what `log` has and gets. The servers need not be there yet. To be called within a Tokio runtime.
+    /// Starts relaying what the store has and gets. The servers need not be there yet. To be called within a Tokio runtime.
     ///
     /// # Errors
     /// [`RelayStartError`] where an address is none.
-    pub async fn start(log: EmbeddedLog, options: RelayOptions) -> Result<RelayHandle, RelayStartError> {
+    pub async fn start(
+        store: impl Into<EventStore>,
+        options: RelayOptions,
+    ) -> Result<RelayHandle, RelayStartError> {
+        let store = store.into();
         let stream = OrdersStream::connect(&options).await.map_err(RelayStartError)?;
-        let progress = Arc::new(Progress::new(log.clone()));
+        let progress = Arc::new(Progress::new(store.log().clone()));
         let relay = Self {
-            source: Source::new(log),
+            source: Source::new(store),
             stream,
             progress: progress.clone(),
             is_made: false,
@@ -207,7 +211,9 @@ impl Relay {
 
     /// The log behind the stream's end. It is read on a blocking thread.
     async fn follow(&mut self, end: &StreamEnd) -> Result<Feed, Interruption> {
-        self.source.wait_for(end.position()).await;
+        if !self.source.wait_for(end.position()).await {
+            return Err(Interruption::Unavailable("this process is behind the event store".to_owned()));
+        }
         let (mut source, last) = (self.source.take(), end.last.clone());
         let reading = tokio::task::spawn_blocking(move || {
             let feed = source.follow(last.as_ref());

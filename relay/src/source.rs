@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ticketflow_domain::ShowId;
 use ticketflow_domain::show::ShowEvent;
-use ticketflow_event_store::{Batch, Category, ChainHash, EmbeddedLog, Feed, Position, show_event};
+use ticketflow_event_store::{Batch, Category, ChainHash, EventStore, Feed, Position, show_event};
 
 use crate::messages::{IntegrationMessage, ShowBook};
 use crate::orders_stream::LastMessage;
@@ -31,28 +31,29 @@ pub(crate) struct Chunk {
 
 /// The log, and what was learnt from it.
 pub(crate) struct Source {
-    log: EmbeddedLog,
+    store: EventStore,
     book: ShowBook,
     /// The shows of all events up to here are in the book.
     learnt: Position,
 }
 
 impl Source {
-    pub(crate) fn new(log: EmbeddedLog) -> Self {
-        Self { log, book: ShowBook::default(), learnt: 0 }
+    pub(crate) fn new(store: EventStore) -> Self {
+        Self { store, book: ShowBook::default(), learnt: 0 }
     }
 
     /// All of it, for a thread that may block; what is left behind would learn anew.
     pub(crate) fn take(&mut self) -> Self {
-        let fresh = Self::new(self.log.clone());
+        let fresh = Self::new(self.store.clone());
         std::mem::replace(self, fresh)
     }
 
-    /// Waits until the log is known to have the position, for a while.
-    pub(crate) async fn wait_for(&self, position: Position) {
-        let mut head = self.log.subscribe_head();
-        // Where it does not come, `follow` says so.
-        let _ = tokio::time::timeout(HEAD_LIMIT, head.wait_for(|head| head.position >= position)).await;
+    /// Waits until the log has the position, or is known not to: then `follow` says so. `false` when that cannot be found out.
+    pub(crate) async fn wait_for(&self, position: Position) -> bool {
+        let mut head = self.store.log().subscribe_head();
+        let reached = head.wait_for(|head| head.position >= position);
+        let is_reached = tokio::time::timeout(HEAD_LIMIT, reached).await.is_ok();
+        is_reached || self.store.catch_up(HEAD_LIMIT).await.is_ok()
     }
 
     /// Everything behind the stream's last message. Blocks on the disk.
@@ -62,15 +63,15 @@ impl Source {
         if let Some(last) = last {
             self.recognise(last)?;
         }
-        Ok(Feed::new(&self.log, position + 1)?)
+        Ok(Feed::new(self.store.log(), position + 1)?)
     }
 
     fn learn_up_to(&mut self, position: Position) -> Result<(), RelayRefusal> {
-        let to = position.min(self.log.head().position);
+        let to = position.min(self.store.log().head().position);
         if self.learnt >= to {
             return Ok(());
         }
-        let mut reader = self.log.read_from(self.learnt + 1)?;
+        let mut reader = self.store.log().read_from(self.learnt + 1)?;
         while reader.next_position() <= to {
             let Some(batch) = reader.next_batch()? else { break };
             // A show is created by the first event of its stream.
@@ -87,13 +88,13 @@ impl Source {
 
     /// Whether the stream's last message is what this log has at its position.
     fn recognise(&mut self, last: &LastMessage) -> Result<(), RelayRefusal> {
-        let head = self.log.head().position;
+        let head = self.store.log().head().position;
         let position = last.position;
         if position > head {
             return Err(RelayRefusal::AheadOfLog { position, head });
         }
         let other = RelayRefusal::OtherLog { position };
-        let Some(batch) = self.log.read_at(position)? else { return Err(other) };
+        let Some(batch) = self.store.log().read_at(position)? else { return Err(other) };
         let batch = batch.view();
         if batch.chain_hash() != last.chain_hash {
             return Err(other);

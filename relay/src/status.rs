@@ -1,20 +1,12 @@
-//! How a relay is doing: what operators see, and what Prometheus scrapes.
+//! How a relay is doing. What follows from it, such as its lag, is left to whoever watches.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use metrics::Counter;
-use serde::Serialize;
 use ticketflow_event_store::{EmbeddedLog, Position};
 
-/// Weight of the newest sample in the shown rate.
-const RATE_WEIGHT: f64 = 0.3;
-/// Samples are no shorter.
-const RATE_WINDOW: Duration = Duration::from_secs(1);
-
 /// What a relay does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RelayState {
     /// Looks where the stream ends.
     Starting,
@@ -28,26 +20,14 @@ pub enum RelayState {
     Stopped,
 }
 
-/// How a relay is doing. The same members as a projection has.
-#[derive(Debug, Clone, Serialize)]
+/// How a relay is doing.
+#[derive(Debug, Clone)]
 pub struct RelayStatus {
-    /// Its name.
-    pub name: &'static str,
     /// What it does.
     pub state: RelayState,
     /// All messages about events up to here are in the stream, acknowledged.
     pub position: Position,
-    /// How far the log is.
-    pub head: Position,
-    /// The difference, in events.
-    pub lag_events: u64,
-    /// For how long it has been behind.
-    pub lag_seconds: f64,
-    /// Events relayed per second, smoothed; most of them need no message.
-    pub rate: f64,
-    /// Always null: a stream is not rebuilt beside itself.
-    pub rebuild_ratio: Option<f64>,
-    /// What the last trouble was; null once it is over.
+    /// What the last trouble was; none once it is over.
     pub last_error: Option<String>,
 }
 
@@ -63,22 +43,12 @@ pub(crate) struct Progress {
 struct Inner {
     state: RelayState,
     position: Position,
-    rate: f64,
-    window: (Instant, Position),
-    behind_since: Option<Instant>,
     last_error: Option<String>,
 }
 
 impl Progress {
     pub(crate) fn new(log: EmbeddedLog) -> Self {
-        let inner = Inner {
-            state: RelayState::Starting,
-            position: 0,
-            rate: 0.0,
-            window: (Instant::now(), 0),
-            behind_since: None,
-            last_error: None,
-        };
+        let inner = Inner { state: RelayState::Starting, position: 0, last_error: None };
         Self {
             log,
             inner: Mutex::new(inner),
@@ -117,14 +87,7 @@ impl Progress {
 
     /// Everything up to `position` is in the stream.
     pub(crate) fn reached(&self, position: Position) {
-        let mut inner = self.inner();
-        inner.position = position;
-        let elapsed = inner.window.0.elapsed();
-        if elapsed >= RATE_WINDOW {
-            let rate = position.saturating_sub(inner.window.1) as f64 / elapsed.as_secs_f64();
-            inner.rate = inner.rate * (1.0 - RATE_WEIGHT) + rate * RATE_WEIGHT;
-            inner.window = (Instant::now(), position);
-        }
+        self.inner().position = position;
     }
 
     /// A message was acknowledged.
@@ -143,32 +106,7 @@ impl Progress {
     }
 
     pub(crate) fn status(&self) -> RelayStatus {
-        let head = self.log.head().position;
-        let mut inner = self.inner();
-        let position = inner.position;
-        let behind = head > position;
-        let since = inner.behind_since.filter(|_| behind);
-        inner.behind_since = behind.then(|| since.unwrap_or_else(Instant::now));
-        RelayStatus {
-            name: "relay",
-            state: inner.state,
-            position,
-            head,
-            lag_events: head.saturating_sub(position),
-            lag_seconds: inner.behind_since.map_or(0.0, |since| since.elapsed().as_secs_f64()),
-            rate: inner.rate,
-            rebuild_ratio: None,
-            last_error: inner.last_error.clone(),
-        }
-    }
-
-    /// Sets the gauges to what holds now.
-    pub(crate) fn publish_gauges(&self) {
-        let status = self.status();
-        metrics::gauge!("relay_position").set(status.position as f64);
-        metrics::gauge!("relay_lag_events").set(status.lag_events as f64);
-        metrics::gauge!("relay_lag_seconds").set(status.lag_seconds);
-        let works = matches!(status.state, RelayState::Live | RelayState::Standby);
-        metrics::gauge!("relay_up").set(if works { 1.0 } else { 0.0 });
+        let inner = self.inner();
+        RelayStatus { state: inner.state, position: inner.position, last_error: inner.last_error.clone() }
     }
 }

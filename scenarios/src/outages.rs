@@ -8,12 +8,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::checker::{CheckOptions, CheckReport, check};
+use crate::http::Client;
 use crate::journal::{JournalWriter, Record, now_ms};
 use crate::kill::buyer_loop::BuyerLoop;
 use crate::kill::gate::{Gate, Phase, SellingShow};
@@ -36,6 +37,9 @@ const REPLICA_LIMIT: Duration = Duration::from_secs(10);
 const LEADER_LIMIT: Duration = Duration::from_secs(15);
 /// Nobody who sells needs PostgreSQL: what the pulse may show of its end is the ordinary pace of a loaded machine.
 const NO_INTERRUPTION: Duration = Duration::from_secs(1);
+/// How long all NATS servers are gone: longer than a command service stays ready without them.
+const NATS_GONE: Duration = Duration::from_secs(8);
+const BETWEEN_READS: Duration = Duration::from_millis(50);
 /// How long PostgreSQL is gone.
 const POSTGRES_GONE: Duration = Duration::from_secs(5);
 
@@ -96,6 +100,8 @@ pub struct OutageReport {
     pub outages: Vec<OutageResult>,
     /// Operations that stayed open for their client.
     pub left_open: u32,
+    /// Reads that failed while only those who write had a reason to.
+    pub failed_reads: Vec<String>,
     /// Where all replicas stood at the end, with the same chain hash.
     pub position: u64,
     /// What was wrong with the replicas' logs.
@@ -111,6 +117,8 @@ impl OutageReport {
     #[must_use]
     pub fn holds(&self) -> bool {
         self.failed_verifications.is_empty()
+            && self.left_open == 0
+            && self.failed_reads.is_empty()
             && self.check.violations.is_empty()
             && self.outages.iter().all(|outage| outage.longest_silence_ms <= outage.limit_ms)
     }
@@ -127,7 +135,7 @@ impl OutageReport {
             ));
         }
         text.push_str(&format!("  {} operations left open\n{}", self.left_open, self.check.text()));
-        for failure in &self.failed_verifications {
+        for failure in self.failed_reads.iter().chain(&self.failed_verifications) {
             text.push_str(&format!("  {failure}\n"));
         }
         if let Some(folder) = &self.kept_in {
@@ -142,16 +150,20 @@ impl OutageReport {
 enum Outage {
     KillReplica(usize),
     KillLeader,
+    KillFollower,
+    KillNats,
     PauseReplica(usize),
     KillPostgres,
 }
 
 /// In this order.
-const OUTAGES: [Outage; 5] = [
+const OUTAGES: [Outage; 7] = [
     Outage::KillPostgres,
+    Outage::KillFollower,
     Outage::KillReplica(0),
     Outage::KillReplica(1),
     Outage::KillLeader,
+    Outage::KillNats,
     Outage::PauseReplica(0),
 ];
 
@@ -185,6 +197,7 @@ struct Run<'o> {
     journal: Arc<JournalWriter>,
     journal_path: PathBuf,
     shows: Vec<Arc<SellingShow>>,
+    failed_reads: Vec<String>,
 }
 
 impl<'o> Run<'o> {
@@ -193,7 +206,8 @@ impl<'o> Run<'o> {
         let journal = Arc::new(JournalWriter::create(&journal_path)?);
         journal.append(&Record::Run { seed })?;
         let address = parse_address(&system.balancer.url())?;
-        Ok(Self { options, seed, system, address, journal, journal_path, shows: Vec::new() })
+        let (shows, failed_reads) = (Vec::new(), Vec::new());
+        Ok(Self { options, seed, system, address, journal, journal_path, shows, failed_reads })
     }
 
     fn drive(&mut self) -> Result<OutageReport> {
@@ -230,11 +244,20 @@ impl<'o> Run<'o> {
             outcome.map(|results| (left_open, results))
         })?;
         let (position, _) = self.system.agree()?;
+        self.system.wait_for_tables(position)?;
         let check = self.check()?;
         let failed_verifications =
             self.system.stop_and_verify().err().map(|error| format!("{error:#}")).into_iter().collect();
-        let outages = results;
-        Ok(OutageReport { seed, outages, left_open, position, failed_verifications, check, kept_in: None })
+        Ok(OutageReport {
+            seed,
+            outages: results,
+            left_open,
+            failed_reads: std::mem::take(&mut self.failed_reads),
+            position,
+            failed_verifications,
+            check,
+            kept_in: None,
+        })
     }
 
     fn fail_in_turn(&mut self, gate: &Gate, pulse: &Pulse) -> Result<Vec<OutageResult>> {
@@ -280,9 +303,32 @@ impl<'o> Run<'o> {
                 self.system.nats.nodes_mut()[leader].restart()?;
                 Ok((format!("kill -9 of {name}, NATS leader of the log"), LEADER_LIMIT))
             }
+            Outage::KillFollower => {
+                let leader = self.system.nats.stream_leader(LOG_STREAM);
+                let leader = leader.context("the log has a leader among the NATS servers")?;
+                let follower = (leader + 1) % self.system.nats.nodes().len();
+                let node = &mut self.system.nats.nodes_mut()[follower];
+                let name = node.name().to_owned();
+                node.process().kill();
+                std::thread::sleep(REPLICA_LIMIT);
+                self.system.nats.nodes_mut()[follower].restart()?;
+                Ok((format!("kill -9 of {name}, a NATS follower"), REPLICA_LIMIT))
+            }
+            Outage::KillNats => {
+                for node in self.system.nats.nodes_mut() {
+                    node.process().kill();
+                }
+                self.read_for(NATS_GONE);
+                for node in self.system.nats.nodes_mut() {
+                    node.launch()?;
+                }
+                self.system.nats.wait_until_settled()?;
+                std::thread::sleep(LEADER_LIMIT);
+                Ok(("kill -9 of all NATS servers".to_owned(), NATS_GONE + LEADER_LIMIT))
+            }
             Outage::KillPostgres => {
                 self.system.postgres.process().kill();
-                std::thread::sleep(POSTGRES_GONE);
+                self.read_for(POSTGRES_GONE);
                 self.system.postgres.restart()?;
                 Ok(("kill -9 of PostgreSQL".to_owned(), NO_INTERRUPTION))
             }
@@ -297,6 +343,25 @@ impl<'o> Run<'o> {
                     REPLICA_LIMIT,
                 ))
             }
+        }
+    }
+
+    /// Reads what buyers read, through the load balancer, while something else is gone.
+    fn read_for(&mut self, time: Duration) {
+        let until = Instant::now() + time;
+        let mut client = Client::new(self.address, Duration::from_secs(5));
+        let show = self.shows.last().map_or_else(String::new, |show| show.id.clone());
+        let paths = ["/v1/shows".to_owned(), format!("/v1/shows/{show}"), format!("/shows/{show}")];
+        for path in paths.iter().cycle() {
+            if Instant::now() >= until {
+                return;
+            }
+            match client.get(path, &[]) {
+                Ok(answer) if answer.status == 200 => {}
+                Ok(answer) => self.failed_reads.push(format!("{path} was answered with {}", answer.status)),
+                Err(error) => self.failed_reads.push(format!("{path} was not answered: {error:#}")),
+            }
+            std::thread::sleep(BETWEEN_READS);
         }
     }
 

@@ -4,9 +4,9 @@ use std::str::FromStr;
 
 use anyhow::Result;
 use clap::Args;
-use ticketflow_event_store::EmbeddedLog;
-use ticketflow_relay::{Relay, RelayHandle, RelayOptions};
-use ticketflow_telemetry::MetricsPage;
+use ticketflow_event_store::EventStore;
+use ticketflow_projections::{FollowerReport, ProjectionState, Projections};
+use ticketflow_relay::{Relay, RelayHandle, RelayOptions, RelayState, RelayStatus};
 
 /// Which buffer.
 #[derive(Args, Clone)]
@@ -42,16 +42,26 @@ impl FromStr for Buffer {
 
 impl BufferArguments {
     /// Starts the relay, where there is a buffer. It waits for servers that are not there, and nobody waits for it.
-    pub(crate) async fn start(
-        &self,
-        log: &EmbeddedLog,
-        metrics: &MetricsPage,
-    ) -> Result<Option<RelayHandle>> {
+    pub(crate) async fn start(&self, store: &EventStore) -> Result<Option<RelayHandle>> {
         let Buffer::Nats(urls) = &self.buffer else { return Ok(None) };
         let replicas = usize::from(self.buffer_replicas);
         let options = RelayOptions { replicas, ..RelayOptions::new(urls.clone()) };
-        let relay = Relay::start(log.clone(), options).await?;
-        metrics.before_render(relay.gauges());
-        Ok(Some(relay))
+        Ok(Some(Relay::start(store.clone(), options).await?))
     }
+}
+
+/// Watches the relay like a projection: it follows the log as they do.
+pub(crate) fn watch(projections: Projections, relay: &RelayHandle) -> Projections {
+    let report = relay.reporter();
+    projections.with_follower("relay", move || {
+        let RelayStatus { state, position, last_error } = report();
+        let state = match state {
+            RelayState::Starting => ProjectionState::CatchingUp,
+            RelayState::Live => ProjectionState::Live,
+            RelayState::Standby => ProjectionState::Standby,
+            RelayState::Waiting => ProjectionState::Unreachable,
+            RelayState::Stopped => ProjectionState::Stopped,
+        };
+        FollowerReport { state, position, last_error }
+    })
 }

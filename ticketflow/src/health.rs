@@ -1,6 +1,7 @@
 //! `/health/live`, `/health/ready`, `/v1/instance`, `/metrics`: what load balancers and operators ask first.
 //!
-//! Ready means recovered and able to append. Databases, billing and mail are never asked: selling does not need them.
+//! Ready means recovered and able to do what its role does: to append, where it takes commands; to read, where it does not, which a
+//! log server that is away does not hinder. Databases, billing and mail are never asked: selling does not need them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,6 +28,8 @@ pub(crate) struct Probes {
     pub instance: String,
     /// Where events go.
     pub store: EventStore,
+    /// Whether this process takes commands, which need the log server; reads do not.
+    pub takes_commands: bool,
     /// Requests in flight.
     pub shell: Shell,
     /// What `/metrics` shows.
@@ -116,7 +119,7 @@ async fn live() -> Json<Liveness> {
 
 /// Is it ready for requests?
 ///
-/// Ready means recovered and able to append. Databases, billing and mail are never asked.
+/// Ready means recovered and, where it takes commands, able to append. Databases, billing and mail are never asked.
 #[utoipa::path(
     get, path = "/health/ready", operation_id = "ready", tag = "Health",
     responses((status = 200, description = "It is", body = Readiness))
@@ -126,10 +129,12 @@ async fn ready(State(probes): State<Probes>) -> Result<Json<Readiness>, Problem>
         return Err(STOPPING);
     }
     match probes.store.replica_state() {
-        Some(ReplicaState::Lost { since, reason }) if since.elapsed() >= LOST_AFTER => {
+        Some(ReplicaState::Lost { since, reason })
+            if probes.takes_commands && since.elapsed() >= LOST_AFTER =>
+        {
             return Err(EVENT_STORE_LOST.detail(reason));
         }
-        Some(ReplicaState::Stopped { reason }) => return Err(EVENT_STORE_LOST.detail(reason)),
+        Some(ReplicaState::Stopped { reason, .. }) => return Err(EVENT_STORE_LOST.detail(reason)),
         _ => {}
     }
     let storage = match probes.store.storage_state() {

@@ -1,6 +1,7 @@
-//! `ticketflow import`: makes a log from the JSON lines of an export, into an empty data folder.
+//! `ticketflow import`: makes a log from the JSON lines of an export, into an empty data folder; or moves a data folder to servers.
 //!
-//! The chain hash of every batch is compared with the export's: an import that succeeds is the same log, event for event.
+//! The chain hash is compared at the end: an import that succeeds is the same log, event for event. How a folder moves is
+//! left to `import_folder.rs`.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -12,6 +13,8 @@ use clap::Args;
 use ticketflow_event_store::{BatchJson, EmbeddedLog};
 
 use crate::data_folder::DataFolder;
+use crate::import_folder;
+use crate::store::StoreArguments;
 
 /// Batches on their way to the disk at a time.
 const IN_FLIGHT: usize = 256;
@@ -20,20 +23,36 @@ const IN_FLIGHT: usize = 256;
 #[derive(Args)]
 pub(crate) struct ImportArguments {
     #[command(flatten)]
-    folder: DataFolder,
+    store: StoreArguments,
     /// File to read; standard input when left out
-    #[arg(long)]
+    #[arg(long, conflicts_with = "from")]
     input: Option<PathBuf>,
+    /// Data folder whose log, customers' keys and secrets move to the servers that --event-store names; it stays as it is
+    #[arg(long)]
+    from: Option<PathBuf>,
 }
 
 /// Appends every batch.
 pub(crate) fn run(arguments: ImportArguments) -> Result<ExitCode> {
-    arguments.folder.create()?;
-    let (log, _) = arguments.folder.open_log(|_| {})?;
-    if log.head().position > 0 {
-        bail!("{} holds events already; import into an empty folder", arguments.folder.data.display());
+    match (arguments.from, arguments.store.is_embedded()) {
+        (Some(from), false) => import_folder::run(&arguments.store, &DataFolder { data: from }),
+        (None, true) => run_lines(&arguments.store.folder, arguments.input),
+        (Some(_), true) => {
+            bail!("--from needs --event-store with the servers; a data folder is copied with `cp -a`")
+        }
+        (None, false) => bail!(
+            "an export has neither the customers' keys nor the secret that signs tickets: name the data folder that has, with --from"
+        ),
     }
-    let lines: Box<dyn BufRead> = match &arguments.input {
+}
+
+fn run_lines(folder: &DataFolder, input: Option<PathBuf>) -> Result<ExitCode> {
+    folder.create()?;
+    let (log, _) = folder.open_log(|_| {})?;
+    if log.head().position > 0 {
+        bail!("{} holds events already; import into an empty folder", folder.data.display());
+    }
+    let lines: Box<dyn BufRead> = match &input {
         Some(path) => {
             let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
             Box::new(BufReader::new(file))
@@ -41,7 +60,7 @@ pub(crate) fn run(arguments: ImportArguments) -> Result<ExitCode> {
         None => Box::new(BufReader::new(std::io::stdin().lock())),
     };
     let last = append(&log, lines)?;
-    let hash: String = log.head().chain_hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = hexadecimal(&log.head().chain_hash);
     if let Some(last) = last {
         ensure!(hash == last, "the imported log has chain head {hash}, the export had {last}");
     }
@@ -49,6 +68,10 @@ pub(crate) fn run(arguments: ImportArguments) -> Result<ExitCode> {
     log.close()?;
     eprintln!("imported {events} events; the chain hash equals the export's");
     Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn hexadecimal(hash: &[u8]) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Appends the batches in order and gives the chain hash of the last line.

@@ -9,6 +9,7 @@ mod export;
 mod gateway;
 mod health;
 mod import;
+mod import_folder;
 mod node;
 mod openapi;
 mod plan;
@@ -64,7 +65,7 @@ enum Command {
     Rebuild(rebuild::RebuildArguments),
     /// Writes the log as JSON lines, a batch each
     Export(export::ExportArguments),
-    /// Makes a log from JSON lines
+    /// Makes a log from JSON lines, or moves a data folder to the servers of an event store
     Import(import::ImportArguments),
     /// Checks, draws and converts seating plans
     Plan(plan::PlanArguments),

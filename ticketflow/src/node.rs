@@ -19,7 +19,7 @@ use clap::Args;
 use ticketflow_command_service::{
     Clock, CommandConfig, CommandPorts, CommandService, HoldTokens, LocateOrder, Shows, load_shows,
 };
-use ticketflow_event_store::{EmbeddedLog, EventStore};
+use ticketflow_event_store::{AppendError, EventStore};
 use ticketflow_http::{OperatorKey, Problem, Server, ServerOptions, Shell, ShellOptions, Shutdown};
 use ticketflow_payment::{HttpGateway, PaymentGateway, SimulatedGateway, simulator_router};
 use ticketflow_portal::{ApiClient, PortalConfig};
@@ -31,7 +31,7 @@ use crate::buffer::BufferArguments;
 use crate::snapshot_keeper::SnapshotKeeper;
 use crate::stop_signal::stop_signal;
 use crate::store::{Opened, StoreArguments};
-use crate::{demo, health, openapi, seat_map};
+use crate::{buffer, demo, health, openapi, seat_map};
 
 /// How long a refund looks for an order that was paid a moment ago.
 const LOCATE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -69,6 +69,23 @@ pub(crate) struct CommandArguments {
     batch_commands: usize,
 }
 
+/// Options of roles that have pages.
+#[derive(Args)]
+pub(crate) struct PageArguments {
+    /// The address that browsers use, such as https://tickets.example, where a proxy stands in front; with https cookies are for
+    /// that alone
+    #[arg(long, env = "TICKETFLOW_PUBLIC_ORIGIN", value_parser = parse_origin)]
+    public_origin: Option<String>,
+}
+
+fn parse_origin(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    match host {
+        Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', ' ', '@']) => Ok(text.to_owned()),
+        _ => Err("https://HOST or https://HOST:PORT is expected, without a path".to_owned()),
+    }
+}
+
 /// Where the portal's pages get what they show and send what they do.
 #[derive(Default)]
 pub(crate) enum Pages {
@@ -76,9 +93,9 @@ pub(crate) enum Pages {
     #[default]
     None,
     /// From this process.
-    OfThisProcess,
+    OfThisProcess(PageArguments),
     /// Reads from this process, everything else from the API at this address.
-    Before(String),
+    Before(String, PageArguments),
 }
 
 /// What a process does beside answering reads.
@@ -100,15 +117,22 @@ pub(crate) fn run(arguments: NodeArguments, role: Role) -> Result<ExitCode> {
 }
 
 async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Result<ExitCode> {
-    let Opened { store, keys, secrets } = arguments.store.open().await?;
+    let Opened { store, keys, secrets } = arguments.store.open(role.commands.is_some()).await?;
     let log = store.log().clone();
     let operator_key = OperatorKey::new(&secrets.operator_key);
     let signer = TicketSigner::new(&secrets.ticket_signing_seed);
 
-    let (models, runner, shows) = fold(&log, role.commands.is_some()).await?;
+    let (models, runner, shows) = fold(&store, role.commands.is_some()).await?;
     runner.follow()?;
     let seat_map = seat_map::start(&arguments.seat_map, &store)?;
-    let projections = Projections::new(runner, seat_map.clone());
+    let relay = match &role.buffer {
+        Some(buffer) => buffer.start(&store).await?,
+        None => None,
+    };
+    let mut projections = Projections::new(runner, seat_map.clone());
+    if let Some(relay) = &relay {
+        projections = buffer::watch(projections, relay);
+    }
     let mut simulator = None;
     let service = match &role.commands {
         None => None,
@@ -118,7 +142,7 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
             let ports = CommandPorts {
                 store: store.clone(),
                 clock: Clock::System,
-                vault: keys,
+                vault: keys.context("a process that takes commands has the customers' keys")?,
                 gateway,
                 hold_tokens: HoldTokens::new(&secrets.hold_token_secret),
                 signer: signer.clone(),
@@ -133,10 +157,6 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
         }
     };
     let snapshots = SnapshotKeeper::start(log.clone());
-    let relay = match &role.buffer {
-        Some(buffer) => buffer.start(&log, &metrics).await?,
-        None => None,
-    };
 
     let shutdown = Shutdown::new();
     let ready = Arc::new(AtomicBool::new(true));
@@ -158,19 +178,22 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
         ready: ready.clone(),
         instance: arguments.instance.clone(),
         store: store.clone(),
+        takes_commands: role.commands.is_some(),
         shell: shell.clone(),
         metrics,
     });
     let api = api(service, queries, probes, operator_key, simulator.as_ref());
     let router = match role.pages {
         Pages::None => shell.wrap_keeping_fallback(api.fallback(ticketflow_http::not_found)),
-        Pages::OfThisProcess => {
+        Pages::OfThisProcess(options) => {
             let client = ApiClient::in_process(api.clone());
-            shell.wrap_keeping_fallback(api.merge(pages(client, simulator.is_some())))
+            let portal = PortalConfig::new(client).with_test_cards(simulator.is_some());
+            shell.wrap_keeping_fallback(api.merge(pages(portal, options, &shutdown)))
         }
-        Pages::Before(url) => {
+        Pages::Before(url, options) => {
             let client = ApiClient::remote(&url)?.with_own_reads(api.clone());
-            shell.wrap_keeping_fallback(api.merge(pages(client, true)))
+            let portal = PortalConfig::new(client).with_test_cards(true);
+            shell.wrap_keeping_fallback(api.merge(pages(portal, options, &shutdown)))
         }
     };
 
@@ -228,8 +251,16 @@ fn api(
     api
 }
 
-fn pages(client: ApiClient, test_cards: bool) -> Router {
-    ticketflow_portal::router(PortalConfig::new(client).with_test_cards(test_cards)).merge(openapi::router())
+fn pages(mut portal: PortalConfig, options: PageArguments, shutdown: &Shutdown) -> Router {
+    if let Some(origin) = options.public_origin {
+        portal = portal.with_secure_cookies(origin.starts_with("https://")).with_public_origin(origin);
+    }
+    let shutdown = shutdown.clone();
+    let portal = portal.closing_after(move || {
+        let shutdown = shutdown.clone();
+        async move { shutdown.begun().await }
+    });
+    ticketflow_portal::router(portal).merge(openapi::router())
 }
 
 async fn operators_only(
@@ -244,10 +275,10 @@ async fn operators_only(
 type Folded = (Arc<ReadModels>, Arc<FeedRunner>, Shows);
 
 /// Read models and, where commands are taken, shows, side by side: both come from snapshots and the events behind them.
-async fn fold(log: &EmbeddedLog, with_shows: bool) -> Result<Folded> {
-    let (for_models, for_shows) = (log.clone(), log.clone());
+async fn fold(store: &EventStore, with_shows: bool) -> Result<Folded> {
+    let (for_models, for_shows) = (store.clone(), store.log().clone());
     let models = tokio::task::spawn_blocking(move || {
-        let models = Arc::new(restore_models(&for_models));
+        let models = Arc::new(restore_models(for_models.log()));
         FeedRunner::catch_up(for_models, models.clone()).map(|runner| (models, runner))
     });
     let shows =
@@ -291,12 +322,14 @@ fn locate_order(models: Arc<ReadModels>, store: EventStore) -> LocateOrder {
         let (models, store) = (models.clone(), store.clone());
         Box::pin(async move {
             if let Some(show_id) = models.show_of_order(order_id) {
-                return Some(show_id);
+                return Ok(Some(show_id));
             }
-            // Another replica may have sold it. Where that cannot be asked, what is known here has to do.
-            let _ = store.catch_up(LOCATE_TIMEOUT).await;
-            models.wait_for(store.log().head().position, LOCATE_TIMEOUT).await;
-            models.show_of_order(order_id)
+            // Another replica may have sold it a moment ago.
+            store.catch_up(LOCATE_TIMEOUT).await?;
+            if !models.wait_for(store.log().head().position, LOCATE_TIMEOUT).await {
+                return Err(AppendError::Unavailable);
+            }
+            Ok(models.show_of_order(order_id))
         })
     })
 }

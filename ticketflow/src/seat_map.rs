@@ -21,12 +21,8 @@ pub(crate) fn start(seat_map: &str, store: &EventStore) -> Result<Option<Arc<Pos
         return Ok(None);
     }
     let url = database(seat_map)?;
-    let ports = PostgresPorts {
-        url,
-        log: store.log().clone(),
-        audit: audit(store.clone()),
-        now: || Clock::System.now(),
-    };
+    let ports =
+        PostgresPorts { url, store: store.clone(), audit: audit(store.clone()), now: || Clock::System.now() };
     Ok(Some(PostgresProjection::start(ports).context("--seat-map")?))
 }
 

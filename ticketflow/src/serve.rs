@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::buffer::BufferArguments;
-use crate::node::{self, CommandArguments, NodeArguments, Pages, Role};
+use crate::node::{self, CommandArguments, NodeArguments, PageArguments, Pages, Role};
 
 /// Options of `serve`.
 #[derive(Args)]
@@ -18,6 +18,8 @@ pub(crate) struct ServeArguments {
     commands: CommandArguments,
     #[command(flatten)]
     buffer: BufferArguments,
+    #[command(flatten)]
+    pages: PageArguments,
     /// Fills an empty store with the demo shows
     #[arg(long, env = "TICKETFLOW_DEMO")]
     demo: bool,
@@ -27,7 +29,7 @@ pub(crate) struct ServeArguments {
 pub(crate) fn run(arguments: ServeArguments) -> Result<ExitCode> {
     let role = Role {
         commands: Some(arguments.commands),
-        pages: Pages::OfThisProcess,
+        pages: Pages::OfThisProcess(arguments.pages),
         buffer: Some(arguments.buffer),
         demo: arguments.demo,
     };
@@ -57,11 +59,13 @@ pub(crate) fn run_command_service(arguments: CommandServiceArguments) -> Result<
 pub(crate) struct ProjectionsArguments {
     #[command(flatten)]
     node: NodeArguments,
+    #[command(flatten)]
+    buffer: BufferArguments,
 }
 
-/// Answers reads until SIGTERM or SIGINT.
+/// Answers reads, and relays where there is a buffer, until SIGTERM or SIGINT.
 pub(crate) fn run_projections(arguments: ProjectionsArguments) -> Result<ExitCode> {
-    node::run(arguments.node, Role::default())
+    node::run(arguments.node, Role { buffer: Some(arguments.buffer), ..Role::default() })
 }
 
 /// Options of `portal`.
@@ -72,11 +76,14 @@ pub(crate) struct PortalArguments {
     /// The API that takes the commands, such as a load balancer: http://HOST:PORT
     #[arg(long, env = "TICKETFLOW_API")]
     api: String,
+    #[command(flatten)]
+    pages: PageArguments,
 }
 
 /// Serves pages until SIGTERM or SIGINT.
 pub(crate) fn run_portal(arguments: PortalArguments) -> Result<ExitCode> {
-    node::run(arguments.node, Role { pages: Pages::Before(arguments.api), ..Role::default() })
+    let pages = Pages::Before(arguments.api, arguments.pages);
+    node::run(arguments.node, Role { pages, ..Role::default() })
 }
 
 /// Options of `relay`.

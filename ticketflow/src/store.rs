@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use ticketflow_command_service::Secrets;
-use ticketflow_event_store::{EventStore, FatalError, LogOptions, LogServer, open_replica};
+use ticketflow_event_store::{Cursor, EventStore, FatalError, LogOptions, LogServer, open_replica};
 use ticketflow_event_store_jetstream::{JetStreamAddress, JetStreamServer};
 use ticketflow_key_vault::{CustomerKeys, KeyBucket, KeyVault};
 
@@ -25,10 +25,16 @@ pub(crate) struct StoreArguments {
     operator_key: Option<String>,
 }
 
+/// The bucket of the customers' keys beside the stream of the log.
+pub(crate) fn bucket(address: &JetStreamAddress) -> String {
+    format!("{}_KEYS", address.stream)
+}
+
 /// What everything else is built on.
 pub(crate) struct Opened {
     pub store: EventStore,
-    pub keys: Arc<dyn CustomerKeys>,
+    /// Customers' keys, where this process has a use for them.
+    pub keys: Option<Arc<dyn CustomerKeys>>,
     pub secrets: Secrets,
 }
 
@@ -40,13 +46,18 @@ fn abort(error: &FatalError) {
 }
 
 impl StoreArguments {
-    /// Opens what the address names, folded up to what the store had at the call.
-    pub(crate) async fn open(&self) -> Result<Opened> {
+    /// Whether the data folder itself is the event store.
+    pub(crate) fn is_embedded(&self) -> bool {
+        self.event_store == "file:"
+    }
+
+    /// Opens what the address names, folded up to what the store had at the call. Who takes no commands makes no keys.
+    pub(crate) async fn open(&self, takes_commands: bool) -> Result<Opened> {
         self.folder.create()?;
         match self.event_store.split_once(':') {
-            Some(("file", "")) => self.open_embedded(),
+            _ if self.is_embedded() => self.open_embedded(),
             Some(("jetstream", _)) => self.open_jetstream().await,
-            Some(("kurrentdb" | "kurrentdb+discover", _)) => self.open_kurrentdb().await,
+            Some(("kurrentdb" | "kurrentdb+discover", _)) => self.open_kurrentdb(takes_commands).await,
             _ => {
                 bail!(
                     "--event-store takes `file:` or jetstream://HOST:PORT/... or kurrentdb://HOST:PORT/..., not {:?}",
@@ -76,38 +87,61 @@ impl StoreArguments {
         let vault = if is_new { KeyVault::open_or_create(&path) } else { KeyVault::open(&path) };
         let vault =
             vault.with_context(|| format!("cannot open the customers' keys in {}", path.display()))?;
-        Ok(Opened { store, keys: Arc::new(vault), secrets })
+        Ok(Opened { store, keys: Some(Arc::new(vault)), secrets })
     }
 
     async fn open_jetstream(&self) -> Result<Opened> {
-        let address: JetStreamAddress = self.event_store.parse()?;
-        let server = JetStreamServer::connect(&address).await?;
-        let bucket = format!("{}_KEYS", address.stream);
-        let keys = KeyBucket::open(server.context(), &bucket, address.replicas).await;
+        let (server, address) = self.connect_jetstream().await?;
+        // New keys beside an old log would make buyers' data unreadable and every ticket forged: that has to be said, not done.
+        let is_new = server.end().await? == Cursor::default();
+        if !is_new && !KeyBucket::exists(server.context(), &bucket(&address)).await? {
+            bail!(
+                "the log on the NATS servers has events, and the bucket {} with the customers' keys and the secret that signs \
+                 tickets is not there: restore it, or move them there from a data folder with `ticketflow import --from`",
+                bucket(&address)
+            );
+        }
+        let keys = KeyBucket::open(server.context(), &bucket(&address), address.replicas).await;
         let keys = keys.context("cannot open the customers' keys on the NATS servers")?;
         let (operator, service) = (keys.secret("operator").await?, keys.secret("service").await?);
         let secrets = Secrets::shared(&self.folder.data, self.operator_key.clone(), &operator, &service)?;
         let store = self.open_replica(Arc::new(server)).await?;
-        Ok(Opened { store, keys: Arc::new(keys), secrets })
+        Ok(Opened { store, keys: Some(Arc::new(keys)), secrets })
     }
 
-    /// KurrentDB keeps events and nothing else: the customers' keys stay in the data folder, so a second command service beside
-    /// a log with events is refused for want of them.
+    pub(crate) async fn connect_jetstream(&self) -> Result<(JetStreamServer, JetStreamAddress)> {
+        let address: JetStreamAddress = self.event_store.parse()?;
+        Ok((JetStreamServer::connect(&address).await?, address))
+    }
+
+    /// KurrentDB keeps events and nothing else: customers' keys and secrets stay in the data folder of the one command service;
+    /// others need a copy of its secrets.
     #[cfg(feature = "kurrentdb")]
-    async fn open_kurrentdb(&self) -> Result<Opened> {
+    async fn open_kurrentdb(&self, takes_commands: bool) -> Result<Opened> {
         use ticketflow_event_store_kurrentdb::{KurrentAddress, KurrentServer};
         let address: KurrentAddress = self.event_store.parse()?;
         let server = KurrentServer::connect(&address).await?;
+        if !takes_commands && Secrets::stored(&self.folder.data)?.service.is_none() {
+            bail!(
+                "copy the files service.secret and operator.key from the data folder of the command service into {}: KurrentDB keeps \
+                 no secrets, and with others no ticket shown here would be taken at the door",
+                self.folder.data.display()
+            );
+        }
         let store = self.open_replica(Arc::new(server)).await?;
-        self.open_with_own_keys(store)
+        if takes_commands {
+            return self.open_with_own_keys(store);
+        }
+        let secrets = Secrets::open(&self.folder.data, self.operator_key.clone())?;
+        Ok(Opened { store, keys: None, secrets })
     }
 
     #[cfg(not(feature = "kurrentdb"))]
-    async fn open_kurrentdb(&self) -> Result<Opened> {
+    async fn open_kurrentdb(&self, _takes_commands: bool) -> Result<Opened> {
         bail!("this program is built without KurrentDB; build it with `--features kurrentdb`")
     }
 
-    async fn open_replica(&self, server: Arc<dyn LogServer>) -> Result<EventStore> {
+    pub(crate) async fn open_replica(&self, server: Arc<dyn LogServer>) -> Result<EventStore> {
         let options = LogOptions { fatal: Arc::new(abort), ..LogOptions::default() };
         let mut progress = Progress::new("fetching the log", 0);
         let store =

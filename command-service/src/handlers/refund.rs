@@ -59,7 +59,9 @@ pub(crate) async fn refund(
     body: ApiJson<RefundRequest>,
 ) -> Result<Response, Problem> {
     let request = RequestKey::new("", &[b"refund", &order_id.to_bytes()], key.as_str(), &body.raw);
-    let show_id = (service.ports.locate_order)(order_id).await.ok_or(problems::ORDER_UNKNOWN)?;
+    let located = (service.ports.locate_order)(order_id).await;
+    let located = located.map_err(|_| problems::outcome(Outcome::Unavailable))?;
+    let show_id = located.ok_or(problems::ORDER_UNKNOWN)?;
     let command = ShowCommand::RefundTickets {
         refund_id: RefundId::from_bytes(fresh_ulid(service.ports.clock.now())),
         order_id,

@@ -181,9 +181,9 @@ fn locate_order(models: Arc<ReadModels>, store: EventStore) -> LocateOrder {
     Arc::new(move |order_id| {
         let (models, store) = (models.clone(), store.clone());
         Box::pin(async move {
-            let _ = store.catch_up(PATIENCE).await;
+            store.catch_up(PATIENCE).await?;
             models.wait_for(store.log().head().position, PATIENCE).await;
-            models.show_of_order(order_id)
+            Ok(models.show_of_order(order_id))
         })
     })
 }

@@ -1,5 +1,6 @@
 //! Connecting, and what is demanded before the log is used.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ use crate::sync_check;
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 /// How long a connection to one server may take.
 const CONNECTS_WITHIN: Duration = Duration::from_secs(3);
+/// A server that leaves the third question open is given up for another one: its machine may be gone without a word.
+const PING_INTERVAL: Duration = Duration::from_secs(1);
 /// Acknowledgements awaited at a time: more than the replica has under way.
 const ACKS_IN_FLIGHT: usize = 8_192;
 /// The longest pause before the next server is tried.
@@ -84,6 +87,7 @@ pub(crate) async fn connect(address: &JetStreamAddress) -> Result<jetstream::Con
         .name("ticketflow")
         .connection_timeout(CONNECTS_WITHIN)
         .request_timeout(Some(ANSWER_WITHIN))
+        .ping_interval(PING_INTERVAL)
         .require_tls(address.tls)
         .reconnect_delay_callback(|attempts| Duration::from_millis(10 << attempts.min(6)).min(LONGEST_PAUSE));
     if let Some(path) = &address.credentials {
@@ -102,24 +106,39 @@ pub(crate) async fn connect(address: &JetStreamAddress) -> Result<jetstream::Con
         .build(client))
 }
 
-/// Refuses servers that do not sync, and those of which too few say so. `copies` are the names of the servers that keep the
-/// stream, where they are known.
-pub(crate) async fn demand_sync(address: &JetStreamAddress, copies: &[String]) -> Result<(), ConnectError> {
-    let mut confirmed = Vec::new();
+/// What is known of the servers that keep the stream.
+pub(crate) enum Copies {
+    /// Nothing yet; there will be so many, and a majority of them has to be there.
+    Planned(usize),
+    /// These, each with whether the cluster says that it is down just now.
+    Kept(Vec<(String, bool)>),
+}
+
+/// Refuses servers that do not sync, and those that do not say so, but for copies that are down: of a majority that acknowledges,
+/// any single member may be all that is left.
+pub(crate) async fn demand_sync(address: &JetStreamAddress, copies: &Copies) -> Result<(), ConnectError> {
+    let mut confirmed = HashSet::new();
     let mut silent = Vec::new();
     for monitor in &address.monitors {
         match sync_check::ask(monitor).await {
-            Ok(statement) if statement.syncs => confirmed.push(statement.server_name),
+            Ok(statement) if statement.syncs => drop(confirmed.insert(statement.server_name)),
             Ok(statement) => return Err(ConnectError::DoesNotSync { server: statement.server_name }),
             Err(reason) => silent.push(format!("{monitor}: {reason}")),
         }
     }
-    // With a majority of the copies safe, no acknowledged message is lost; the rest may be down just now.
-    let needed = address.replicas / 2 + 1;
-    let counted = confirmed.iter().filter(|name| copies.is_empty() || copies.contains(name)).count();
+    let (counted, needed, of) = match copies {
+        Copies::Planned(copies) => (confirmed.len(), copies / 2 + 1, *copies),
+        Copies::Kept(copies) => {
+            let counted = copies.iter().filter(|(name, _)| confirmed.contains(name)).count();
+            (
+                counted,
+                copies.iter().filter(|(name, is_down)| !is_down || confirmed.contains(name)).count(),
+                copies.len(),
+            )
+        }
+    };
     if counted < needed {
-        let mut detail =
-            format!("{counted} of the {} servers with a copy say that they do", address.replicas);
+        let mut detail = format!("{counted} of the {of} servers with a copy say that they do");
         for reason in &silent {
             detail.push_str("; ");
             detail.push_str(reason);

@@ -1,6 +1,7 @@
 //! A log on JetStream, as the port wants it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_nats::jetstream::context::PublishErrorKind;
@@ -11,12 +12,12 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use ticketflow_event_store::{
-    Cursor, Delivered, FollowError, LogServer, Offer, OfferError, ServerUnavailable, StreamId,
+    Cursor, FollowError, Followed, LogServer, Offer, OfferError, ServerUnavailable, StreamId,
 };
 
 use crate::address::JetStreamAddress;
 use crate::arrivals::Arrivals;
-use crate::connection::{self, ConnectError};
+use crate::connection::{self, ConnectError, Copies};
 use crate::feed::{self, Source};
 use crate::tails::{Tail, Tails};
 use crate::{message, server_stream};
@@ -32,6 +33,13 @@ pub struct JetStreamServer {
     prefix: String,
     tails: Arc<Tails>,
     arrivals: Arc<Arrivals>,
+    /// The connection over which the feed last found the log to be the one that it had.
+    compared: Arc<AtomicU64>,
+}
+
+/// How often the client has connected, which tells connections apart.
+pub(crate) fn connection_number(client: &async_nats::Client) -> u64 {
+    client.statistics().connects.load(Ordering::SeqCst)
 }
 
 impl JetStreamServer {
@@ -42,7 +50,7 @@ impl JetStreamServer {
     pub async fn connect(address: &JetStreamAddress) -> Result<Self, ConnectError> {
         let context = connection::connect(address).await?;
         // Before anything is made: a server that does not sync is not to hold even an empty log.
-        connection::demand_sync(address, &[]).await?;
+        connection::demand_sync(address, &Copies::Planned(address.replicas)).await?;
         let stream = server_stream::open(&context, address).await?;
         let info = stream.cached_info();
         connection::demand_sync(address, &server_stream::copies(info)).await?;
@@ -52,6 +60,7 @@ impl JetStreamServer {
             prefix: address.stream.clone(),
             tails: Arc::default(),
             arrivals: Arc::default(),
+            compared: Arc::default(),
             context,
             stream,
         })
@@ -98,7 +107,18 @@ impl JetStreamServer {
         if tail.revision == offer.expected { Ok(tail.sequence) } else { Err(OfferError::Conflict) }
     }
 
+    /// Whether the servers are known to have the log that this process has: after a reconnection they may have been restored
+    /// from an older copy, into which nothing may be written that names what they lost.
+    fn is_compared(&self) -> bool {
+        let client = self.context.client();
+        client.connection_state() == async_nats::connection::State::Connected
+            && self.compared.load(Ordering::SeqCst) == connection_number(&client)
+    }
+
     async fn publish(&self, offer: &Offer) -> Result<(), OfferError> {
+        if !self.is_compared() {
+            return Err(OfferError::Unavailable("connected anew; the log is being compared".to_owned()));
+        }
         let expected = self.expected_sequence(offer).await?;
         let (payload, header) = message::encode(&offer.message).ok_or(OfferError::TooLarge)?;
         let mut publish = PublishMessage::build()
@@ -168,18 +188,20 @@ impl LogServer for JetStreamServer {
             let asked = tokio::time::timeout(END_WITHIN, self.stream.get_info()).await;
             let info = asked.map_err(|_| ServerUnavailable("no answer in time".to_owned()))?;
             let info = info.map_err(|error| ServerUnavailable(error.to_string()))?;
+            server_stream::is_of_leader(&info).map_err(ServerUnavailable)?;
             Ok(Cursor(info.state.last_sequence, 0))
         };
         end.boxed()
     }
 
-    fn follow(&self, after: Cursor) -> BoxStream<'static, Result<Delivered, FollowError>> {
+    fn follow(&self, after: Cursor) -> BoxStream<'static, Result<Followed, FollowError>> {
         let source = Source {
             stream: self.stream.clone(),
             context: self.context.clone(),
             client: self.context.client(),
             arrivals: self.arrivals.clone(),
             tails: self.tails.clone(),
+            compared: self.compared.clone(),
         };
         feed::follow(source, after.0)
     }

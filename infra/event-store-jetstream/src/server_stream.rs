@@ -8,7 +8,7 @@ use async_nats::jetstream::stream::{
 use async_nats::jetstream::{Context, context};
 
 use crate::address::JetStreamAddress;
-use crate::connection::ConnectError;
+use crate::connection::{ConnectError, Copies};
 
 /// How long the server recognises a repeated message by its id; longer than any offer is repeated. What comes later is
 /// refused by its expected sequence.
@@ -16,6 +16,8 @@ const RECOGNISED_FOR: Duration = Duration::from_secs(120);
 
 /// How long servers that are finding together may take to answer: a cluster elects a leader in 4 to 9 s.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
+/// A leader hears of its followers every second.
+const HEARD_WITHIN: Duration = Duration::from_secs(3);
 const BETWEEN_TRIES: Duration = Duration::from_millis(250);
 
 /// The stream of an address, made if it is missing.
@@ -98,9 +100,23 @@ fn unfitness(info: &Info, address: &JetStreamAddress) -> Option<String> {
     }
 }
 
-/// Names of the servers that keep the stream; empty on a server that is not part of a cluster.
-pub(crate) fn copies(info: &Info) -> Vec<String> {
-    let Some(cluster) = &info.cluster else { return Vec::new() };
-    let followers = cluster.replicas.iter().map(|peer| peer.name.clone());
-    cluster.leader.iter().cloned().chain(followers).collect()
+/// The servers that keep the stream.
+pub(crate) fn copies(info: &Info) -> Copies {
+    let Some(cluster) = &info.cluster else { return Copies::Planned(info.config.num_replicas) };
+    let followers = cluster.replicas.iter().map(|peer| (peer.name.clone(), peer.offline));
+    Copies::Kept(cluster.leader.iter().map(|leader| (leader.clone(), false)).chain(followers).collect())
+}
+
+/// Whether an answer about the stream is that of a leader with a majority behind it: others may be behind without knowing.
+pub(crate) fn is_of_leader(info: &Info) -> Result<(), String> {
+    let Some(cluster) = &info.cluster else { return Ok(()) };
+    if cluster.leader.is_none() {
+        return Err("the servers are electing a leader".to_owned());
+    }
+    let followers = &cluster.replicas;
+    let heard = followers.iter().filter(|peer| !peer.offline && peer.active < HEARD_WITHIN).count();
+    if (heard + 1) * 2 <= followers.len() + 1 {
+        return Err(format!("the leader hears {heard} of {} followers", followers.len()));
+    }
+    Ok(())
 }

@@ -9,7 +9,7 @@ use kurrentdb::{
     Error, Position, ReadAllOptions, StreamPosition, SubscribeToAllOptions, Subscription, SubscriptionEvent,
     SubscriptionFilter,
 };
-use ticketflow_event_store::{Cursor, Delivered, FollowError};
+use ticketflow_event_store::{Cursor, FollowError, Followed};
 
 use crate::assembly::{Assembly, cursor};
 use crate::connection::Connection;
@@ -53,7 +53,7 @@ impl Source {
     }
 
     /// All batches behind `after`.
-    pub(crate) fn follow(self, after: Cursor) -> BoxStream<'static, Result<Delivered, FollowError>> {
+    pub(crate) fn follow(self, after: Cursor) -> BoxStream<'static, Result<Followed, FollowError>> {
         stream::unfold(State::Begin { source: self, after }, |state| async {
             let (result, state) = match state {
                 State::Ended => return None,
@@ -104,11 +104,14 @@ struct Feed {
 }
 
 impl Feed {
-    async fn advance(mut self) -> (Result<Delivered, FollowError>, State) {
+    async fn advance(mut self) -> (Result<Followed, FollowError>, State) {
         loop {
             let event = match self.subscription.next_subscription_event().await {
                 Ok(SubscriptionEvent::EventAppeared(resolved)) => resolved.event,
-                // Confirmations, and how far the server has looked.
+                Ok(SubscriptionEvent::Confirmed(_)) => {
+                    return (Ok(Followed::Listening), State::Running(Box::new(self)));
+                }
+                // How far the server has looked.
                 Ok(_) => continue,
                 Err(error) => {
                     self.connection.failed(self.number, &error);
@@ -118,7 +121,9 @@ impl Feed {
             let Some(event) = event else { continue };
             match self.assembly.take(&event) {
                 Ok(None) => {}
-                Ok(Some(delivered)) => return (Ok(delivered), State::Running(Box::new(self))),
+                Ok(Some(delivered)) => {
+                    return (Ok(Followed::Batch(delivered)), State::Running(Box::new(self)));
+                }
                 Err(reason) => return (Err(FollowError::Damaged(reason)), State::Ended),
             }
         }

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use kurrentdb::StreamState;
 use ticketflow_event_store::{
-    Cursor, Delivered, FollowError, LogServer, Offer, OfferError, ServerUnavailable,
+    Cursor, FollowError, Followed, LogServer, Offer, OfferError, ServerUnavailable,
 };
 
 use crate::address::KurrentAddress;
@@ -62,7 +62,7 @@ impl LogServer for KurrentServer {
         async { self.source.end().await.map_err(|error| ServerUnavailable(error.to_string())) }.boxed()
     }
 
-    fn follow(&self, after: Cursor) -> BoxStream<'static, Result<Delivered, FollowError>> {
+    fn follow(&self, after: Cursor) -> BoxStream<'static, Result<Followed, FollowError>> {
         self.source.clone().follow(after)
     }
 

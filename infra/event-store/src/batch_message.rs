@@ -3,6 +3,10 @@
 //! Where a batch stands in the log (position, chain hash) is not in it: its writer does not know yet, and every reader
 //! computes the same from the order in which the server gives the batches. Instead it names the head that its writer had
 //! *seen*: so every batch confirms all history before that head, and who alters history contradicts the batches after it.
+//!
+//! All events are of version 1. A later version has to be named in a field of its own here: readers that do not know a field
+//! refuse the batch, so that an older process stops instead of computing another chain. All replicas are upgraded before the first
+//! such event is written.
 
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};

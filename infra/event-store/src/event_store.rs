@@ -25,6 +25,12 @@ pub struct EventStore {
     replica: Option<Arc<Replica>>,
 }
 
+impl From<EmbeddedLog> for EventStore {
+    fn from(log: EmbeddedLog) -> Self {
+        Self::embedded(log)
+    }
+}
+
 impl EventStore {
     /// The log in the data folder is the truth.
     #[must_use]
@@ -91,6 +97,15 @@ impl EventStore {
     #[must_use]
     pub fn replica_state(&self) -> Option<ReplicaState> {
         self.replica.as_ref().map(|replica| replica.state())
+    }
+
+    /// For how long this replica has not heard of its server; `None` while it does, or where the log itself is the truth.
+    #[must_use]
+    pub fn cut_off_for(&self) -> Option<Duration> {
+        match self.replica_state()? {
+            ReplicaState::Following => None,
+            ReplicaState::Lost { since, .. } | ReplicaState::Stopped { since, .. } => Some(since.elapsed()),
+        }
     }
 
     /// Takes no more appends and closes the log in the data folder.

@@ -56,7 +56,9 @@ pub use frame::{Batch, ChainHash, EventRecord, Events, FrameFault, OwnedBatch};
 pub use index::Head;
 pub use json::{BatchJson, BatchJsonError, CommandJson, EventJson};
 pub use log::{EmbeddedLog, PendingAppend};
-pub use log_server::{Cursor, Delivered, FollowError, LogServer, Offer, OfferError, ServerUnavailable};
+pub use log_server::{
+    Cursor, Delivered, FollowError, Followed, LogServer, Offer, OfferError, ServerUnavailable,
+};
 pub use metadata::{CommandRecord, MetadataError, decode_commands, encode_commands};
 pub use options::{Driver, FatalCallback, FatalError, LogOptions};
 pub use reader::{LogReader, ReadError};

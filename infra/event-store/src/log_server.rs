@@ -69,6 +69,15 @@ pub struct Delivered {
     pub message: BatchMessage,
 }
 
+/// What following brings.
+#[derive(Debug, Clone)]
+pub enum Followed {
+    /// The server is there and gives what comes: said first, so that a log in which nothing happens is not taken for lost.
+    Listening,
+    /// The next batch.
+    Batch(Delivered),
+}
+
 /// Why following ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FollowError {
@@ -89,8 +98,9 @@ pub trait LogServer: Send + Sync + 'static {
     /// The last batch whose storing was acknowledged before the call, or a later one.
     fn end(&self) -> BoxFuture<'_, Result<Cursor, ServerUnavailable>>;
 
-    /// All batches after `after`, in order and without a gap, then new ones as they are stored. Ends only with an error.
-    fn follow(&self, after: Cursor) -> BoxStream<'static, Result<Delivered, FollowError>>;
+    /// All batches after `after`, in order and without a gap, then new ones as they are stored; [`Followed::Listening`] once
+    /// the server takes part. Ends only with an error.
+    fn follow(&self, after: Cursor) -> BoxStream<'static, Result<Followed, FollowError>>;
 
     /// Which log this is: the same text for as long as it is the same history.
     fn identity(&self) -> String;

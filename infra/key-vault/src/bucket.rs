@@ -7,8 +7,9 @@
 
 use std::time::Duration;
 
+use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::kv::{Config, CreateErrorKind, Store};
-use async_nats::jetstream::{Context, stream};
+use async_nats::jetstream::{Context, ErrorCode, stream};
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use futures_util::future::BoxFuture;
@@ -21,21 +22,21 @@ use crate::vault::{CustomerKey, Destruction, VaultError};
 /// Bytes of a customer's id.
 const ID_BYTES: usize = 16;
 /// Times that an entry is read again when it is there but not to be read yet: a copy answers that is a moment behind.
-const READS: usize = 20;
-const BETWEEN_READS: Duration = Duration::from_millis(25);
+pub(crate) const READS: usize = 20;
+pub(crate) const BETWEEN_READS: Duration = Duration::from_millis(25);
 /// How long servers that are finding together may take to answer: a cluster elects a leader in 4 to 9 s.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
 const BETWEEN_TRIES: Duration = Duration::from_millis(250);
 /// What is left where a customer's lookup was.
-const DESTROYED: &[u8] = b"destroyed";
+pub(crate) const DESTROYED: &[u8] = b"destroyed";
 
 /// Customers' keys in a bucket.
 pub struct KeyBucket {
-    store: Store,
+    pub(crate) store: Store,
     pepper: Pepper,
 }
 
-fn unreachable(error: impl std::fmt::Display) -> VaultError {
+pub(crate) fn unreachable(error: impl std::fmt::Display) -> VaultError {
     VaultError::Unreachable { reason: error.to_string() }
 }
 
@@ -45,17 +46,7 @@ impl KeyBucket {
     /// # Errors
     /// [`VaultError::Unreachable`], or [`VaultError::Malformed`] for a bucket that something else wrote to.
     pub async fn open(context: &Context, bucket: &str, replicas: usize) -> Result<Self, VaultError> {
-        let began = std::time::Instant::now();
-        let store = loop {
-            match open_store(context, bucket, replicas).await {
-                Ok(store) => break store,
-                Err(error) if began.elapsed() >= ANSWERS_WITHIN => return Err(error),
-                Err(error) => {
-                    tracing::info!(bucket, %error, "the servers do not give the bucket yet; trying again");
-                    tokio::time::sleep(BETWEEN_TRIES).await;
-                }
-            }
-        };
+        let store = open_store(context, bucket, replicas).await?;
         let pepper = settled::<PEPPER_BYTES>(&store, "pepper").await?;
         Ok(Self { store, pepper: Pepper::new(&pepper) })
     }
@@ -152,10 +143,63 @@ impl KeyBucket {
     }
 }
 
-async fn open_store(context: &Context, bucket: &str, replicas: usize) -> Result<Store, VaultError> {
-    if let Ok(store) = context.get_key_value(bucket).await {
-        return Ok(store);
+/// What a question comes to once the servers answer it: a cluster that elects does not for some seconds.
+pub(crate) async fn until_answered<T, F>(bucket: &str, mut ask: impl FnMut() -> F) -> Result<T, VaultError>
+where
+    F: Future<Output = Result<T, VaultError>>,
+{
+    let began = std::time::Instant::now();
+    loop {
+        match ask().await {
+            Err(error @ VaultError::Unreachable { .. }) if began.elapsed() < ANSWERS_WITHIN => {
+                tracing::info!(bucket, %error, "the servers do not give the bucket yet; trying again");
+                tokio::time::sleep(BETWEEN_TRIES).await;
+            }
+            answered => return answered,
+        }
     }
+}
+
+/// The bucket, if there is one; fit to hold what must not be lost.
+pub(crate) async fn find_store(context: &Context, bucket: &str) -> Result<Option<Store>, VaultError> {
+    let stream = match context.get_stream(format!("KV_{bucket}")).await {
+        Ok(stream) => stream,
+        Err(error) => match error.kind() {
+            GetStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND => {
+                return Ok(None);
+            }
+            _ => return Err(unreachable(error)),
+        },
+    };
+    let config = &stream.cached_info().config;
+    let reason = if config.storage != stream::StorageType::File {
+        "it is kept in memory"
+    } else if !config.max_age.is_zero() || config.max_messages > 0 || config.max_bytes > 0 {
+        "it has limits that throw keys away"
+    } else if config.max_messages_per_subject != 1 {
+        "it keeps what was destroyed"
+    } else {
+        return context.get_key_value(bucket).await.map(Some).map_err(unreachable);
+    };
+    Err(VaultError::Unfit { bucket: bucket.to_owned(), reason })
+}
+
+/// The bucket, made if it is missing.
+pub(crate) async fn open_store(
+    context: &Context,
+    bucket: &str,
+    replicas: usize,
+) -> Result<Store, VaultError> {
+    until_answered(bucket, || async move {
+        match find_store(context, bucket).await? {
+            Some(store) => Ok(store),
+            None => make_store(context, bucket, replicas).await,
+        }
+    })
+    .await
+}
+
+async fn make_store(context: &Context, bucket: &str, replicas: usize) -> Result<Store, VaultError> {
     let config = Config {
         bucket: bucket.to_owned(),
         description: "Keys of TicketFlow's customers; destroying one erases a person".to_owned(),
@@ -187,11 +231,11 @@ async fn settled<const N: usize>(store: &Store, name: &str) -> Result<[u8; N], V
     Err(unreachable("an entry that is there cannot be read"))
 }
 
-fn rut_entry(lookup: RutLookup) -> String {
+pub(crate) fn rut_entry(lookup: RutLookup) -> String {
     format!("rut.{}", HEXLOWER.encode(&lookup.0))
 }
 
-fn customer_entry(customer_id: &CustomerId) -> String {
+pub(crate) fn customer_entry(customer_id: &CustomerId) -> String {
     format!("customer.{}", HEXLOWER.encode(customer_id))
 }
 

@@ -26,6 +26,9 @@ impl Drop for Entry {
     }
 }
 
+/// Who is filed under what, with which key; nothing but the id of one that was destroyed.
+pub(crate) type Kept = (CustomerId, Option<(RutLookup, DataKey)>);
+
 /// What the table knows of an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
@@ -78,6 +81,14 @@ impl CustomerTable {
     /// Number of ids, destroyed ones included.
     pub(crate) fn len(&self) -> u32 {
         self.entries.next_number()
+    }
+
+    /// All customers.
+    pub(crate) fn contents(&self) -> impl Iterator<Item = Kept> {
+        self.entries.iter().map(|entry| {
+            let filed = || (RutLookup(entry.lookup), DataKey::from_bytes(&entry.key));
+            (entry.id, (entry.slot != NO_SLOT).then(filed))
+        })
     }
 
     pub(crate) fn insert(

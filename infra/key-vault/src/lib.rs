@@ -12,6 +12,7 @@ mod file;
 mod lookup;
 #[cfg(test)]
 mod memory_file;
+mod move_in;
 mod record;
 mod recovery;
 mod seal;

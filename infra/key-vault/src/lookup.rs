@@ -26,18 +26,27 @@ impl std::fmt::Debug for RutLookup {
 
 /// Makes lookups of one vault.
 #[derive(Clone)]
-pub(crate) struct Pepper(Hmac<Sha256>);
+pub(crate) struct Pepper {
+    hmac: Hmac<Sha256>,
+    secret: Zeroizing<[u8; PEPPER_BYTES]>,
+}
 
 impl Pepper {
     pub(crate) fn new(secret: &[u8; PEPPER_BYTES]) -> Self {
-        Self(Hmac::new_from_slice(secret).expect("HMAC takes keys of any length"))
+        let hmac = Hmac::new_from_slice(secret).expect("HMAC takes keys of any length");
+        Self { hmac, secret: Zeroizing::new(*secret) }
+    }
+
+    /// For whoever moves the vault.
+    pub(crate) fn secret(&self) -> &[u8; PEPPER_BYTES] {
+        &self.secret
     }
 
     /// The lookup of a RUT, given as its number without the check digit.
     pub(crate) fn lookup(&self, rut_number: u32) -> RutLookup {
         // Seven or eight decimal digits of the person's identity: wiped like the rest.
         let text = Zeroizing::new(rut_number.to_string());
-        let mut hmac = self.0.clone();
+        let mut hmac = self.hmac.clone();
         hmac.update(DOMAIN);
         hmac.update(text.as_bytes());
         let digest = hmac.finalize().into_bytes();

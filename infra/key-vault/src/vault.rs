@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::customer_table::{CustomerTable, Standing};
+use crate::customer_table::{CustomerTable, Kept, Standing};
 use crate::data_key::{CustomerId, DataKey};
 use crate::file::{VaultFile, VaultOpenError, create_if_missing, open_existing};
 use crate::lookup::{Pepper, RutLookup};
@@ -87,6 +87,22 @@ pub enum VaultError {
     Malformed {
         /// Which kind.
         entry: &'static str,
+    },
+    /// An entry on the servers is of another vault than the one that is moved there.
+    #[error(
+        "the servers have another {entry} entry already: the bucket is of another installation, or has gone on since"
+    )]
+    Differs {
+        /// Which kind.
+        entry: &'static str,
+    },
+    /// The bucket would lose keys, or keep those that were destroyed.
+    #[error("the bucket {bucket} is not fit to hold customers' keys: {reason}")]
+    Unfit {
+        /// Its name.
+        bucket: String,
+        /// What is wrong.
+        reason: &'static str,
     },
     /// The writer has ended, which it does only if it panicked.
     #[error("the key vault's writer has ended")]
@@ -174,6 +190,11 @@ impl KeyVault {
     /// Number of customers ever made, destroyed ones included.
     pub fn customer_count(&self) -> u32 {
         self.customers().len()
+    }
+
+    /// What it files under, and all customers; for whoever moves the vault.
+    pub(crate) fn contents(&self) -> (&Pepper, Vec<Kept>) {
+        (&self.pepper, self.customers().contents().collect())
     }
 
     fn customers(&self) -> RwLockReadGuard<'_, CustomerTable> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ticketflow_key_vault::{CustomerKeys, Destruction, KeyBucket, VaultError};
+use ticketflow_key_vault::{CustomerKeys, Destruction, KeyBucket, KeyVault, VaultError};
 use ticketflow_testbed::{NatsServer, TestbedError};
 
 fn started() -> Option<NatsServer> {
@@ -83,4 +83,50 @@ async fn shared_secrets_are_made_once_and_survive_a_kill() {
     assert_eq!(after.secret::<64>("service").await.expect("an answer"), made);
     assert_eq!(after.key(customer.customer_id).await.expect("an answer"), Some(customer.key));
     assert!(matches!(after.secret::<32>("service").await, Err(VaultError::Malformed { .. })));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vault_moved_into_a_bucket_is_the_same_vault_and_only_once() {
+    let Some(server) = started() else { return };
+    let client = async_nats::connect(server.url()).await.expect("the server answers");
+    let context = async_nats::jetstream::new(client);
+    let folder = tempfile::tempdir().expect("a folder");
+    let vault = KeyVault::open_or_create(&folder.path().join("customers.keys")).expect("a vault");
+    let mut made = Vec::new();
+    for person in 0..200_u32 {
+        let id = u128::from(person + 1).to_be_bytes();
+        let lookup = vault.lookup(5_000_000 + person);
+        made.push((person, vault.find_or_create(lookup, move || id).await.expect("it is made")));
+    }
+    vault.destroy(made[7].1.customer_id).await.expect("it is destroyed");
+    assert!(!KeyBucket::exists(&context, "KEYS").await.expect("an answer"));
+    for _ in 0..2 {
+        let mut moved = 0;
+        let progress = |count| moved = count;
+        KeyBucket::move_in(&context, "KEYS", 1, &vault, progress).await.expect("it moves in");
+        assert_eq!(moved, 200);
+    }
+    assert!(KeyBucket::exists(&context, "KEYS").await.expect("an answer"));
+    let bucket = opened(&server).await;
+    bucket.move_secret_in("service", &[5; 64]).await.expect("it moves in");
+    assert_eq!(bucket.secret::<64>("service").await.expect("an answer"), [5; 64]);
+    let differs = bucket.move_secret_in("service", &[6; 64]).await;
+    assert!(matches!(differs, Err(VaultError::Differs { entry: "secret" })), "{differs:?}");
+    for (person, customer) in &made {
+        let found = bucket.find_or_create(bucket.lookup(5_000_000 + person), [255; 16]).await;
+        let key = bucket.key(customer.customer_id).await.expect("an answer");
+        if *person == 7 {
+            assert_eq!(key, None, "a key that was destroyed stays so");
+        } else {
+            assert_eq!(found.expect("an answer").customer_id, customer.customer_id);
+            assert_eq!(key.as_ref(), Some(&customer.key));
+        }
+    }
+    bucket.destroy(made[3].1.customer_id).await.expect("it is destroyed");
+    let again = KeyBucket::move_in(&context, "KEYS", 1, &vault, |_| {}).await;
+    assert!(matches!(again, Err(VaultError::Differs { entry: "customer" })), "{again:?}");
+    assert_eq!(bucket.key(made[3].1.customer_id).await.expect("an answer"), None, "not brought back");
+    let other = KeyVault::open_or_create(&folder.path().join("other.keys")).expect("a vault");
+    let refused = KeyBucket::move_in(&context, "KEYS", 1, &other, |_| {}).await;
+    assert!(matches!(refused, Err(VaultError::Differs { entry: "pepper" })), "{refused:?}");
 }

@@ -1,6 +1,7 @@
 //! A private PostgreSQL server with durable settings.
 
 use std::fs::Permissions;
+use std::net::SocketAddr;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -40,6 +41,8 @@ pub struct Postgres {
     port: u16,
     process: ServerProcess,
     folder: tempfile::TempDir,
+    /// Of the superuser, over TCP.
+    password: String,
 }
 
 impl Postgres {
@@ -74,10 +77,26 @@ impl Postgres {
             .doing("close", folder.path())?;
         // SIGINT is the server's fast shutdown: clients are disconnected, everything is written.
         let process = ServerProcess::new("PostgreSQL", folder.path().join("server.log"), Signal::INT);
-        let mut server = Self { binaries, user, port: free_port()?, process, folder };
+        let mut password = [0; 16];
+        getrandom::fill(&mut password).expect("the system has randomness");
+        let password: String = password.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut server = Self { binaries, user, port: free_port()?, process, folder, password };
         let data = server.data();
-        let initdb = ["--auth=trust", "--username=ticketflow", "--encoding=UTF8", "--locale=C", "-D"];
-        run("initdb", server.program("initdb").args(initdb).arg(data))?;
+        let password_file = server.folder.path().join("password");
+        std::fs::write(&password_file, &server.password).doing("write", &password_file)?;
+        if let Some((user_id, group_id)) = user {
+            chown(&password_file, Some(user_id), Some(group_id)).doing("give away", &password_file)?;
+        }
+        // Who may use the socket owns the folder; over TCP anybody on the machine could come, and a superuser can run programs.
+        let initdb = [
+            "--auth-local=trust",
+            "--auth-host=scram-sha-256",
+            "--username=ticketflow",
+            "--encoding=UTF8",
+            "--locale=C",
+        ];
+        let mut command = server.program("initdb");
+        run("initdb", command.args(initdb).arg("--pwfile").arg(&password_file).arg("-D").arg(data))?;
         server.restart()?;
         Ok(server)
     }
@@ -98,10 +117,16 @@ impl Postgres {
         command
     }
 
-    /// For clients, without a password: `postgres://ticketflow@127.0.0.1:PORT/postgres`.
+    /// For clients: `postgres://ticketflow:PASSWORD@127.0.0.1:PORT/postgres`.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("postgres://ticketflow@127.0.0.1:{}/postgres", self.port)
+        format!("postgres://ticketflow:{}@127.0.0.1:{}/postgres", self.password, self.port)
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
     }
 
     /// Its folder: the data in `data`, the log in `server.log`.
@@ -173,7 +198,8 @@ impl Postgres {
     pub fn client(&self, program: &str) -> Command {
         let mut command = self.program(program);
         command.arg("-h").arg(self.folder.path()).args(["-p", &self.port.to_string(), "-U", "ticketflow"]);
-        command.env("PGCONNECT_TIMEOUT", "2");
+        // Over its socket none is asked for.
+        command.env("PGCONNECT_TIMEOUT", "2").env("PGPASSWORD", &self.password);
         command
     }
 

@@ -158,9 +158,7 @@ fn installed<T>(started: Result<T, TestbedError>) -> Option<T> {
 fn a_commit_whose_answer_is_lost_is_still_a_commit() {
     let Some(postgres) = installed(Postgres::start()) else { return };
     postgres.query("CREATE TABLE sales (sale int)").expect("a table");
-    let port = postgres.url().rsplit_once(':').and_then(|(_, rest)| rest.split('/').next()?.parse().ok());
-    let target = SocketAddr::from(([127, 0, 0, 1], port.expect("a port")));
-    let mut proxy = TcpProxy::start(target).expect("a proxy");
+    let mut proxy = TcpProxy::start(postgres.address()).expect("a proxy");
     let insert = |number: u32| {
         let mut psql = postgres.client("psql");
         // Later arguments win: over the proxy instead of the socket.

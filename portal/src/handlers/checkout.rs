@@ -3,6 +3,7 @@
 //! The order of things after a purchase matters: the answer sets the cookie of the order before the browser moves on,
 //! so that a second press of the button, whose hold is gone, still arrives at the tickets.
 
+use super::order::order_address;
 use super::{Fields, fields, key_of, new_key, private, see_other, with_cookie};
 use crate::api_client::ApiError;
 use crate::api_model::{Buyer, GENERAL_ROW, HoldRequest, Payment, Purchase, ShowDetail};
@@ -50,8 +51,8 @@ pub(crate) async fn page(
 }
 
 fn without_hold(portal: &Portal, show: &str, headers: &HeaderMap) -> Response {
-    if let Some(order) = last_order(headers) {
-        return see_other(&format!("/orders/{order}"));
+    if let Some((order, position)) = last_order(headers) {
+        return see_other(&order_address(order, None, position));
     }
     back_to_map(show, "over", portal.config.secure_cookies)
 }
@@ -110,8 +111,9 @@ pub(crate) async fn pay(
     let secure = portal.config.secure_cookies;
     match paid {
         Ok(done) if is_id(&done.order_id) => {
-            let moved_on = see_other(&format!("/orders/{}", done.order_id));
-            let remembered = with_cookie(moved_on, keep_last_order(&show, &done.order_id, secure));
+            let moved_on = see_other(&order_address(&done.order_id, None, done.position));
+            let remembered =
+                with_cookie(moved_on, keep_last_order(&show, &done.order_id, done.position, secure));
             with_cookie(remembered, RememberedHold::forget(&show, secure))
         }
         Ok(_) => problem::unknown_order(language),

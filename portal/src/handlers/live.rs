@@ -6,8 +6,10 @@
 use crate::api_client::ApiError;
 use crate::hold_cookie::is_id;
 use crate::router::Portal;
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 /// Headers of the API's answer that the browser needs.
@@ -68,15 +70,19 @@ pub(crate) async fn clock() -> Response {
 
 async fn hand_on(portal: &Portal, path: &str, headers: &HeaderMap) -> Response {
     match portal.config.api.forward(path, headers).await {
-        Ok(answer) => handed_on(answer),
+        Ok(answer) => handed_on(portal, answer),
         Err(error) => unavailable(path, &error),
     }
 }
 
-/// The API's answer with the headers that the browser needs.
-pub(super) fn handed_on(answer: Response) -> Response {
+/// The API's answer with the headers that the browser needs. A stream ends with the process.
+pub(super) fn handed_on(portal: &Portal, answer: Response) -> Response {
     let (head, body) = answer.into_parts();
-    let mut response = Response::new(body);
+    let is_stream = head.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream");
+    let mut response = Response::new(match is_stream {
+        true => Body::from_stream(body.into_data_stream().take_until((portal.config.closing)())),
+        false => body,
+    });
     *response.status_mut() = head.status;
     for name in PASSED_ON {
         if let Some(value) = head.headers.get(&name) {

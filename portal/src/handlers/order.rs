@@ -26,6 +26,16 @@ const NO_REASON: &str = "requested by the buyer";
 pub(crate) struct OrderQuery {
     notice: Option<String>,
     ticket: Option<String>,
+    /// The position of what the buyer has just done: the page waits for it.
+    at: Option<u64>,
+}
+
+/// The address of an order's page, which shows what was done at a position.
+pub(crate) fn order_address(order: &str, notice: Option<&str>, at: Option<u64>) -> String {
+    let at = at.map(|position| position.to_string());
+    let notice = notice.map(|notice| ("notice", notice));
+    let named: Vec<_> = notice.into_iter().chain(at.as_deref().map(|at| ("at", at))).collect();
+    with_query(&format!("/orders/{order}"), &named)
 }
 
 async fn order_of(
@@ -33,11 +43,12 @@ async fn order_of(
     language: Language,
     order: &str,
     path: &str,
+    at: Option<u64>,
 ) -> Result<Order, Box<Response>> {
     if !is_id(order) {
         return Err(Box::new(problem::unknown_order(language)));
     }
-    portal.config.api.order(order).await.map_err(|error| {
+    portal.config.api.order(order, at).await.map_err(|error| {
         Box::new(match &error {
             ApiError::Refused(refusal)
                 if matches!(refusal.status, StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST) =>
@@ -56,12 +67,13 @@ pub(crate) async fn page(
     Path(order): Path<String>,
     query: Asked<OrderQuery>,
 ) -> Response {
-    let path = format!("/orders/{order}");
-    let found = match order_of(&portal, language, &order, &path).await {
+    let query = query.map(|query| query.0).unwrap_or_default();
+    let path = order_address(&order, query.notice.as_deref(), query.at);
+    let found = match order_of(&portal, language, &order, &path, query.at).await {
         Ok(found) => found,
         Err(response) => return without_referrer(*response),
     };
-    let refunded = query.ok().and_then(|query| query.0.notice).is_some_and(|notice| notice == "refunded");
+    let refunded = query.notice.is_some_and(|notice| notice == "refunded");
     let note = refunded.then_some(language.texts().refund_done);
     without_referrer(private(StatusCode::OK, ticket::render(&portal.frame(language, &path), &found, note)))
 }
@@ -79,7 +91,7 @@ pub(crate) async fn ask_refund(
     query: Asked<OrderQuery>,
 ) -> Response {
     let path = format!("/orders/{order}/refund");
-    let found = match order_of(&portal, language, &order, &path).await {
+    let found = match order_of(&portal, language, &order, &path, None).await {
         Ok(found) => found,
         Err(response) => return *response,
     };
@@ -148,11 +160,11 @@ pub(crate) async fn refund(
         }
     };
     let problem = match refunded {
-        Some(Ok(())) => return see_other(&format!("/orders/{order}?notice=refunded")),
+        Some(Ok(done)) => return see_other(&order_address(&order, Some("refunded"), done.position)),
         Some(Err(error)) => Some(error),
         None => None,
     };
-    let found = match order_of(&portal, language, &order, &format!("/orders/{order}/refund")).await {
+    let found = match order_of(&portal, language, &order, &format!("/orders/{order}/refund"), None).await {
         Ok(found) => found,
         Err(response) => return *response,
     };

@@ -38,6 +38,9 @@ pub(crate) fn from_api(language: Language, address: &str, error: &ApiError) -> R
     if again {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after.unwrap_or(5)));
     }
+    if matches!(error, ApiError::Refused(refusal) if refusal.code == "still_processing") {
+        response.headers_mut().insert(header::REFRESH, HeaderValue::from_static("2"));
+    }
     response
 }
 

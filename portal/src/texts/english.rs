@@ -165,6 +165,10 @@ pub(crate) static ENGLISH: Texts = Texts {
             title: "We cannot find that order",
             next: "Check that the link is complete, just as you kept it when you bought.",
         },
+        order_on_its_way: Advice {
+            title: "One moment: your order is on its way to this page",
+            next: "What you did is done and safe, do not do it again. This page tries again by itself.",
+        },
         method_unknown: Advice {
             title: "This address is not used that way",
             next: "Go back to what's on and start from there.",

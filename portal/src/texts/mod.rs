@@ -90,7 +90,7 @@ macro_rules! advice {
 }
 
 advice! {
-    page_unknown, show_unknown, order_unknown, method_unknown, foreign_form, seats_taken, not_enough, not_together,
+    page_unknown, show_unknown, order_unknown, order_on_its_way, method_unknown, foreign_form, seats_taken, not_enough, not_together,
     seats_unknown, too_many, no_seats, customer_limit, sales_not_open, sold_out, sales_closed,
     show_cancelled, hold_ended,
     payment_under_way, payment_declined, declined_and_gone, payment_timeout, payment_unavailable, unavailable_and_gone,
@@ -105,6 +105,7 @@ impl Texts {
         match code {
             "show_unknown" => advice.show_unknown,
             "order_unknown" => advice.order_unknown,
+            "still_processing" => advice.order_on_its_way,
             "not_found" => advice.page_unknown,
             "seats_unavailable" | "seats_changed" => advice.seats_taken,
             "not_enough_seats" => advice.not_enough,

@@ -34,7 +34,7 @@ texts! {
     next_growing, next_shrinking, next_shrinking_until, next_steady, next_paused, next_stopped, next_unreachable,
     next_halted, next_several, nothing_projected, since, since_well, since_behind, since_halted,
     /// Projections.
-    state_live, state_catching_up, state_rebuilding, state_paused, state_stopped, state_unreachable,
+    state_live, state_catching_up, state_rebuilding, state_paused, state_stopped, state_unreachable, state_standby,
     lag, to_apply, lag_events_one, lag_events_many, trend, trend_growing, trend_steady, trend_shrinking,
     rate, per_second, position, position_of, rebuild_under_way, rebuild_done, rebuild_done_left, last_error,
     live, reconnecting, reload_hint,

@@ -165,6 +165,10 @@ pub(crate) static SPANISH: Texts = Texts {
             title: "No encontramos esa compra",
             next: "Revisa que el enlace esté completo, tal como lo guardaste al comprar.",
         },
+        order_on_its_way: Advice {
+            title: "Un momento: tu compra viene en camino a esta página",
+            next: "Lo que hiciste está hecho y a salvo, no lo repitas. Esta página vuelve a intentarlo sola.",
+        },
         method_unknown: Advice {
             title: "Esta dirección no se usa así",
             next: "Vuelve a la cartelera y comienza desde ahí.",

@@ -65,6 +65,8 @@ struct World {
     pub purchases: u64,
     hold_seconds: i64,
     rival_takes_freed_seats: bool,
+    /// Reads do not have what was written last.
+    lags: bool,
     log: FakeLog,
     postgres: Value,
     broken_links: Vec<u64>,
@@ -76,6 +78,11 @@ struct World {
 pub struct FakeApi(Arc<Mutex<World>>);
 
 impl FakeApi {
+    /// Whether reads are behind from now on.
+    pub fn set_lags(&self, lags: bool) {
+        self.world().lags = lags;
+    }
+
     pub fn new() -> Self {
         let theatre = Arc::new(plans::theatre());
         let stadium = Arc::new(plans::stadium());
@@ -376,8 +383,20 @@ async fn stream_seats(State(api): State<FakeApi>, Path(id): Path<String>) -> Res
     (headers, Body::from_stream(events)).into_response()
 }
 
-async fn read_order(State(api): State<FakeApi>, Path(id): Path<String>) -> Response {
-    match api.world().orders.get(&id) {
+async fn read_order(
+    State(api): State<FakeApi>,
+    Path(id): Path<String>,
+    query: Query<HashMap<String, String>>,
+) -> Response {
+    let world = api.world();
+    if world.lags {
+        // As the API: who does not say what is to be in the answer is told that there is nothing.
+        return match query.get("min_position") {
+            Some(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "still_processing", vec![]),
+            None => problem(StatusCode::NOT_FOUND, "order_unknown", vec![]),
+        };
+    }
+    match world.orders.get(&id) {
         Some(order) => Json(order.clone()).into_response(),
         None => problem(StatusCode::NOT_FOUND, "order_unknown", vec![]),
     }

@@ -68,12 +68,18 @@ impl World {
         let head = self.log.lock().unwrap().len() as u64;
         let memory = json!({ "name": "memory", "state": "live", "position": head, "head": head, "lag_events": 0,
             "lag_seconds": 0.0, "rate": 1204.0, "rebuild_ratio": null, "last_error": null, "verdict": "keeping_up",
-            "since": "2026-11-25T20:58:00Z", "trend": "steady", "caught_up_in_seconds": null });
+            "since": "2026-11-25T20:58:00Z", "trend": "steady", "caught_up_in_seconds": null, "actions": [] });
         let mut postgres = self.postgres.clone();
         let lag = postgres["lag_events"].as_u64().unwrap();
         postgres["head"] = json!(head + lag);
         postgres["position"] = json!(head);
         postgres["since"] = json!("2026-11-25T21:03:10Z");
+        postgres["actions"] = match postgres["state"].as_str() {
+            Some("live") => json!(["pause", "rebuild"]),
+            Some("paused") => json!(["resume"]),
+            Some("stopped") => json!(["resume", "skip", "rebuild"]),
+            _ => json!([]),
+        };
         vec![memory, postgres]
     }
 }

@@ -4,13 +4,13 @@
 //! Invariant: whoever uses a generation holds a shared advisory lock on it, and only who holds the exclusive one drops it: no
 //! table goes while somebody reads it.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection, SqlSafeStr};
-use ticketflow_event_store::Position;
+use ticketflow_event_store::{Batch, Position};
 
 use super::error::{DatabaseError, Poison};
 
@@ -21,6 +21,8 @@ pub(crate) type Generation = i32;
 const LOCK_CLASS: i32 = 0x7469_636B;
 /// Second key of the runner's lock; generations have their number.
 const RUNNER_LOCK: i32 = 0;
+/// A query of a few rows that has not come back by then never will.
+pub(crate) const QUERY_LIMIT: Duration = Duration::from_secs(30);
 /// A server that does not answer by then is not there.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
@@ -39,9 +41,17 @@ pub(crate) async fn within<T, E: Into<DatabaseError>>(
     tokio::time::timeout(limit, work).await.map_err(|_| DatabaseError::Slow { limit })?.map_err(Into::into)
 }
 
-/// A connection of its own.
+/// A connection of its own. The server lets go of it, and of its locks, soon after this process or its machine has vanished.
 pub(crate) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, DatabaseError> {
-    within(CONNECT_LIMIT, PgConnection::connect_with(options)).await
+    within(CONNECT_LIMIT, async {
+        let mut connection = PgConnection::connect_with(options).await?;
+        let keepalives = "SELECT set_config('tcp_keepalives_idle', '10', false),
+                                 set_config('tcp_keepalives_interval', '5', false),
+                                 set_config('tcp_keepalives_count', '3', false)";
+        sqlx::query(keepalives).execute(&mut connection).await?;
+        Ok::<_, sqlx::Error>(connection)
+    })
+    .await
 }
 
 /// Takes the one runner's place, for as long as the connection lives.
@@ -53,19 +63,24 @@ pub(crate) async fn try_lock_runner(connection: &mut PgConnection) -> Result<boo
 /// Makes the control tables, or brings them to this version. For who has the runner's place.
 pub(crate) async fn prepare(connection: &mut PgConnection) -> Result<(), DatabaseError> {
     sqlx::query("CREATE SCHEMA IF NOT EXISTS ticketflow").execute(&mut *connection).await?;
-    migrate(connection, "ticketflow", "control", include_str!("../../migrations/control/0001_control.sql"))
-        .await
+    let migrations = [
+        ("control", include_str!("../../migrations/control/0001_control.sql")),
+        ("skipped batches by id", include_str!("../../migrations/control/0002_skipped_batch_id.sql")),
+    ];
+    migrate(connection, "ticketflow", &migrations).await
 }
 
 async fn migrate(
     connection: &mut PgConnection,
     schema: &str,
-    name: &'static str,
-    sql: &'static str,
+    migrations: &[(&'static str, &'static str)],
 ) -> Result<(), DatabaseError> {
-    let migration = Migration::new(1, name.into(), MigrationType::Simple, sql.into_sql_str(), false);
+    let migration = |(&(name, sql), number): (&(&'static str, &'static str), i64)| {
+        Migration::new(number, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    let migrations = migrations.iter().zip(1..).map(migration).collect();
     set_search_path(connection, schema).await?;
-    Ok(Migrator::with_migrations(vec![migration]).run_direct(None, connection, false).await?)
+    Ok(Migrator::with_migrations(migrations).run_direct(None, connection, false).await?)
 }
 
 async fn set_search_path(connection: &mut PgConnection, schema: &str) -> Result<(), sqlx::Error> {
@@ -88,10 +103,33 @@ pub(crate) async fn set_paused(connection: &mut PgConnection, paused: bool) -> R
     Ok(())
 }
 
-/// First positions of the batches that are passed over.
-pub(crate) async fn skipped(connection: &mut PgConnection) -> Result<HashSet<Position>, DatabaseError> {
-    let rows = sqlx::query_scalar::<_, i64>("SELECT first_position FROM ticketflow.skipped_batch");
-    Ok(rows.fetch_all(connection).await?.into_iter().map(|position| position as Position).collect())
+/// The batches that are passed over, by their first position.
+#[derive(Debug, Default)]
+pub(crate) struct Skipped(HashMap<Position, Option<Vec<u8>>>);
+
+impl Skipped {
+    /// Whether this very batch is: another history may have another one at its position.
+    pub(crate) fn contains(&self, batch: &Batch<'_>) -> bool {
+        match self.0.get(&batch.first_position()) {
+            None => false,
+            // Noted before ids were.
+            Some(None) => true,
+            Some(Some(id)) => id[..] == batch.batch_id(),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// What operators passed over.
+pub(crate) async fn skipped(connection: &mut PgConnection) -> Result<Skipped, DatabaseError> {
+    let rows = sqlx::query_as::<_, (i64, Option<Vec<u8>>)>(
+        "SELECT first_position, batch_id FROM ticketflow.skipped_batch",
+    );
+    let rows = within(QUERY_LIMIT, rows.fetch_all(connection)).await?;
+    Ok(Skipped(rows.into_iter().map(|(position, id)| (position as Position, id)).collect()))
 }
 
 /// Notes that a batch is passed over from now on.
@@ -102,11 +140,14 @@ pub(crate) async fn note_skip(
     event: Position,
 ) -> Result<(), DatabaseError> {
     let insert = sqlx::query(
-        "INSERT INTO ticketflow.skipped_batch (first_position, last_position, error, reason, event_position)
-         VALUES ($1, $2, $3, $4, $5) ON CONFLICT (first_position) DO NOTHING",
+        "INSERT INTO ticketflow.skipped_batch (first_position, last_position, error, reason, event_position, batch_id)
+         VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (first_position) DO UPDATE SET last_position = excluded.last_position, error = excluded.error,
+           reason = excluded.reason, event_position = excluded.event_position, batch_id = excluded.batch_id",
     );
     let insert = insert.bind(poison.first as i64).bind(poison.last as i64);
-    insert.bind(text(&poison.error)).bind(text(reason)).bind(event as i64).execute(connection).await?;
+    let insert = insert.bind(text(&poison.error)).bind(text(reason)).bind(event as i64);
+    within(QUERY_LIMIT, insert.bind(&poison.batch_id[..]).execute(connection)).await?;
     Ok(())
 }
 
@@ -147,8 +188,8 @@ async fn migrate_generation(
     connection: &mut PgConnection,
     generation: Generation,
 ) -> Result<(), DatabaseError> {
-    let sql = include_str!("../../migrations/generation/0001_read_models.sql");
-    migrate(connection, &schema(generation), "read models", sql).await
+    let migrations = [("read models", include_str!("../../migrations/generation/0001_read_models.sql"))];
+    migrate(connection, &schema(generation), &migrations).await
 }
 
 async fn lock_shared(connection: &mut PgConnection, generation: Generation) -> Result<(), sqlx::Error> {
@@ -219,8 +260,18 @@ pub(crate) async fn drop_unused(connection: &mut PgConnection) -> Result<usize, 
             transaction.rollback().await?;
             continue;
         }
-        let drop = format!("DROP SCHEMA IF EXISTS {} CASCADE", schema(generation));
-        sqlx::query(AssertSqlSafe(drop)).execute(&mut *transaction).await?;
+        // Somebody else may read it, such as a backup: then it stays for now.
+        let drop =
+            format!("SET LOCAL lock_timeout = '1s'; DROP SCHEMA IF EXISTS {} CASCADE", schema(generation));
+        match sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut *transaction).await.map_err(DatabaseError::from)
+        {
+            Err(error) if error.is_lock_timeout() => {
+                in_use += 1;
+                transaction.rollback().await?;
+                continue;
+            }
+            dropped => dropped?,
+        };
         let delete = sqlx::query("DELETE FROM ticketflow.generation WHERE number = $1");
         delete.bind(generation).execute(&mut *transaction).await?;
         transaction.commit().await?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sqlx::migrate::MigrateError;
-use ticketflow_event_store::{CodecError, FeedError, Position, ReadError};
+use ticketflow_event_store::{Batch, CodecError, FeedError, Position, ReadError};
 
 /// Why work with the database ended.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +53,16 @@ impl From<MigrateError> for DatabaseError {
 }
 
 impl DatabaseError {
+    /// Whether it gave up waiting for a lock.
+    pub(crate) fn is_lock_timeout(&self) -> bool {
+        match self {
+            Self::Unavailable(sqlx::Error::Database(error)) => {
+                error.code().is_some_and(|code| code == LOCK_NOT_AVAILABLE)
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the tables were replaced by others between two steps of a read.
     pub(crate) fn is_replaced_table(&self) -> bool {
         let (Self::Unavailable(sqlx::Error::Database(error)) | Self::Rejected(sqlx::Error::Database(error))) =
@@ -65,14 +75,15 @@ impl DatabaseError {
 }
 
 /// Connection, rights, rollback, resources, a lock, an operator's or the system's doing: classes of SQLSTATE in which the same
-/// statement may work later. So may one against a table of a generation that was just replaced.
+/// statement may work later.
 fn passes_by_itself(code: &str) -> bool {
     ["08", "25", "28", "3D", "40", "53", "55", "57", "58", "XX"].iter().any(|class| code.starts_with(class))
-        || code == UNDEFINED_TABLE
 }
 
 /// A table that a name in the search path stood for is gone.
 const UNDEFINED_TABLE: &str = "42P01";
+/// A lock was not given within `lock_timeout`.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// Why a projection ended a session with its database.
 #[derive(Debug, thiserror::Error)]
@@ -81,7 +92,10 @@ pub(crate) enum SessionError {
     Database(#[from] DatabaseError),
     /// Another runner keeps these tables.
     #[error("another process keeps the tables of this projection; waiting for it to end")]
-    Kept,
+    Kept {
+        /// How far it is.
+        position: Position,
+    },
     /// Rows that another runner wrote meanwhile.
     #[error("the checkpoint was moved by another process")]
     Moved,
@@ -89,6 +103,9 @@ pub(crate) enum SessionError {
     Read(#[from] ReadError),
     #[error("the log cannot be followed: {0}")]
     Feed(#[from] FeedError),
+    /// Another process was further, and this one has not heard of it yet.
+    #[error("the tables are at position {position}, which this process has not got from the event store yet")]
+    Ahead { position: Position },
     /// The tables are of another log, or this one lost its end.
     #[error("the tables are at position {position} of another history ({reason}); rebuild the projection")]
     OtherHistory { position: Position, reason: &'static str },
@@ -101,8 +118,9 @@ impl SessionError {
     pub(crate) fn passes(&self) -> bool {
         matches!(
             self,
-            Self::Kept
+            Self::Kept { .. }
                 | Self::Moved
+                | Self::Ahead { .. }
                 | Self::Database(DatabaseError::Unavailable(_) | DatabaseError::Slow { .. })
         )
     }
@@ -118,6 +136,8 @@ impl From<sqlx::Error> for SessionError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the batch at position {first} cannot be applied: {error}")]
 pub(crate) struct Poison {
+    /// Which one, whatever another history has at its position.
+    pub(crate) batch_id: [u8; 16],
     /// Of its first event.
     pub(crate) first: Position,
     /// Of its last event.
@@ -127,12 +147,13 @@ pub(crate) struct Poison {
 }
 
 impl Poison {
-    pub(crate) fn codec(first: Position, last: Position, error: &CodecError) -> Self {
+    pub(crate) fn codec(batch: &Batch<'_>, error: &CodecError) -> Self {
         let mut text = error.to_string();
         if let Some(source) = std::error::Error::source(error) {
             text.push_str(&format!(": {source}"));
         }
-        Self { first, last, error: text }
+        let (first, last) = (batch.first_position(), batch.last_position());
+        Self { batch_id: batch.batch_id(), first, last, error: text }
     }
 }
 
@@ -142,10 +163,10 @@ mod tests {
 
     #[test]
     fn what_the_database_says_decides_between_trying_again_and_stopping() {
-        for passing in ["08006", "57P01", "57P03", "53300", "40001", "40P01", "25006", "42P01", "55P03"] {
+        for passing in ["08006", "57P01", "57P03", "53300", "40001", "40P01", "25006", "55P03"] {
             assert!(passes_by_itself(passing), "{passing}");
         }
-        for lasting in ["23505", "23514", "22021", "42703", "22003"] {
+        for lasting in ["23505", "23514", "22021", "42703", "22003", "42P01"] {
             assert!(!passes_by_itself(lasting), "{lasting}");
         }
         assert!(matches!(DatabaseError::from(sqlx::Error::PoolTimedOut), DatabaseError::Unavailable(_)));

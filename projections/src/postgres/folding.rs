@@ -3,12 +3,10 @@
 //! Invariant: what was gathered and not written is forgotten with this value, so that a lost connection leads back to the
 //! checkpoint and nothing else.
 
-use std::collections::HashSet;
-
 use sqlx::postgres::PgConnection;
 use ticketflow_event_store::{EmbeddedLog, Feed, FeedChunk, Head, Position};
 
-use super::control;
+use super::control::{self, QUERY_LIMIT, Skipped, within};
 use super::error::{Poison, SessionError};
 use super::load;
 use super::rows::{Fold, RowChanges};
@@ -19,7 +17,7 @@ pub(crate) struct Folding {
     /// Read and not yet folded: a chunk and how many of its batches were.
     pending: Option<(FeedChunk, usize)>,
     fold: Fold,
-    skipped: HashSet<Position>,
+    skipped: Skipped,
     log: EmbeddedLog,
     /// How far the fold is.
     at: Head,
@@ -29,6 +27,8 @@ pub(crate) struct Folding {
 pub(crate) struct Gathered {
     pub(crate) changes: RowChanges,
     pub(crate) poison: Option<Poison>,
+    /// The id of the last batch in it.
+    pub(crate) last_id: [u8; 16],
 }
 
 /// Where a run ends.
@@ -79,7 +79,7 @@ impl Folding {
         connection: &mut PgConnection,
         limit: Limit,
     ) -> Result<Gathered, SessionError> {
-        let mut changes = RowChanges::default();
+        let (mut changes, mut last_id) = (RowChanges::default(), [0; 16]);
         while changes.weight < limit.weight {
             let Some((chunk, done)) = &mut self.pending else {
                 if self.behind() == 0 || !self.ready().await? {
@@ -94,15 +94,16 @@ impl Folding {
                     break;
                 }
                 if let Some(show_id) = self.fold.missing(&batch) {
-                    self.fold.know(show_id, load::folded_show(connection, show_id).await?);
+                    let show = within(QUERY_LIMIT, load::folded_show(connection, show_id)).await?;
+                    self.fold.know(show_id, show);
                 }
-                let (first, last) = (batch.first_position(), batch.last_position());
-                if self.skipped.contains(&first) {
+                if self.skipped.contains(&batch) {
                     changes.pass(&batch);
                 } else if let Err(error) = self.fold.apply(&mut changes, &batch) {
                     self.at = changes.to.unwrap_or(self.at);
-                    return Ok(Gathered { changes, poison: Some(Poison::codec(first, last, &error)) });
+                    return Ok(Gathered { changes, poison: Some(Poison::codec(&batch, &error)), last_id });
                 }
+                last_id = batch.batch_id();
                 *done += 1;
             }
             self.at = changes.to.unwrap_or(self.at);
@@ -111,7 +112,7 @@ impl Folding {
             }
             self.pending = None;
         }
-        Ok(Gathered { changes, poison: None })
+        Ok(Gathered { changes, poison: None, last_id })
     }
 }
 

@@ -13,6 +13,7 @@
 //! | who reads them | `reads` |
 
 mod backoff;
+mod connections;
 mod control;
 mod digest;
 mod error;
@@ -39,13 +40,13 @@ use sqlx::ConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 use ticketflow_domain::Timestamp;
 use ticketflow_domain::ops::{OpsEvent, ProjectionBatchSkipped};
-use ticketflow_event_store::{EmbeddedLog, Position};
+use ticketflow_event_store::{EventStore, Position};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::head_clock::HeadClock;
 use crate::projection::ActionError;
-use crate::status::{ProjectionState, ProjectionStatus, Rate};
+use crate::status::{ProjectionAction, ProjectionStatus, Rate};
 use control::Generation;
 pub(crate) use error::DatabaseError;
 use error::SessionError;
@@ -71,8 +72,8 @@ pub type Audit =
 pub struct PostgresPorts {
     /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE`.
     pub url: String,
-    /// What is folded.
-    pub log: EmbeddedLog,
+    /// Whose log is folded.
+    pub store: EventStore,
     /// For what operators do.
     pub audit: Audit,
     /// The time, for the audit.
@@ -97,7 +98,7 @@ pub(crate) struct Wanted {
 /// The read models in PostgreSQL.
 pub struct PostgresProjection {
     options: PgConnectOptions,
-    log: EmbeddedLog,
+    store: EventStore,
     audit: Audit,
     now: fn() -> Timestamp,
     clock: Arc<HeadClock>,
@@ -128,12 +129,12 @@ impl PostgresProjection {
     /// [`InvalidUrl`].
     pub fn start(ports: PostgresPorts) -> Result<Arc<Self>, InvalidUrl> {
         let options = options_of(&ports.url)?;
-        let clock = HeadClock::new(ports.log.clone());
+        let clock = HeadClock::new(ports.store.clone());
         clock.start();
         let projection = Arc::new(Self {
             reads: Arc::new(PostgresReads::new(options.clone())),
             options,
-            log: ports.log,
+            store: ports.store,
             audit: ports.audit,
             now: ports.now,
             clock,
@@ -162,7 +163,7 @@ impl PostgresProjection {
                 // A panic of the runner was reported where it happened.
                 drop(running.await);
             }
-            self.reads.close().await;
+            self.reads.close();
         };
         if tokio::time::timeout(STOP_LIMIT, ended).await.is_err() {
             tracing::warn!("the database of the read models does not answer; its connections are dropped");
@@ -202,8 +203,8 @@ impl PostgresProjection {
 
     /// How it is doing.
     pub fn status(&self) -> ProjectionStatus {
-        let (position, head) = (self.position(), self.log.head().position);
-        let state = self.state.shown();
+        let (position, head) = (self.position(), self.clock.head());
+        let (state, actions) = (self.state.shown(), self.state.actions().to_vec());
         let mut inner = self.state.inner();
         let rebuild = inner.rebuild.as_ref().map(|rebuild| {
             let rate = rebuild.position as f64 / rebuild.begun.elapsed().as_secs_f64().max(f64::EPSILON);
@@ -221,6 +222,7 @@ impl PostgresProjection {
             rebuild_rate: rebuild.map(|(_, rate, _)| rate),
             eta_seconds: rebuild.and_then(|(_, rate, left)| (rate > 0.0).then(|| left / rate)),
             last_error: inner.error.clone().or_else(|| inner.rebuild_error.clone()),
+            actions,
         }
     }
 
@@ -232,8 +234,6 @@ impl PostgresProjection {
         (inner.error, inner.poison) = (None, None);
         drop(inner);
         self.state.set(if paused { Activity::Paused } else { Activity::CatchingUp });
-        // What an operator holds back is shown as it is, with its age.
-        self.serves.store(paused, Ordering::SeqCst);
         tracing::info!(generation, position, "keeping the read models in the database");
     }
 
@@ -245,7 +245,7 @@ impl PostgresProjection {
 
     /// The database answered a look.
     fn answered(&self) {
-        if matches!(self.state.activity(), Activity::Live | Activity::Paused) {
+        if self.state.activity() == Activity::Live {
             self.serves.store(true, Ordering::SeqCst);
         }
     }
@@ -271,6 +271,24 @@ impl PostgresProjection {
         }
     }
 
+    /// Another process keeps the tables, which are at this position.
+    fn stands_by(&self, position: Position) {
+        self.position.send_replace(position);
+        self.serves.store(false, Ordering::SeqCst);
+        self.state.inner().error = None;
+        self.state.set(Activity::Standby);
+    }
+
+    /// Other tables are in the place of those that could not go on.
+    fn replaced(&self) {
+        if self.state.activity() == Activity::Stopped {
+            let mut inner = self.state.inner();
+            (inner.error, inner.poison) = (None, None);
+            drop(inner);
+            self.state.set(Activity::CatchingUp);
+        }
+    }
+
     fn stopped(&self, error: SessionError) {
         metrics::counter!("projection_errors_total", "projection" => POSTGRES).increment(1);
         tracing::error!(%error, "the read models in the database have stopped; everything else goes on");
@@ -278,11 +296,10 @@ impl PostgresProjection {
         inner.error = Some(error.to_string());
         if let SessionError::Poison(poison) = error {
             inner.poison = Some(poison);
-        } else {
-            // Whatever the tables hold, it is not known to be of this log.
-            self.serves.store(false, Ordering::SeqCst);
         }
         drop(inner);
+        // Memory is further, or of this log at least.
+        self.serves.store(false, Ordering::SeqCst);
         self.state.set(Activity::Stopped);
     }
 
@@ -301,8 +318,12 @@ impl PostgresProjection {
         drop(tokio::time::timeout(NOTICE_LIMIT, reached).await);
     }
 
-    fn wrong_state(&self) -> ActionError {
-        ActionError::WrongState { state: self.state.shown() }
+    /// Whether an action fits what the projection is doing.
+    fn allow(&self, action: ProjectionAction) -> Result<(), ActionError> {
+        match self.state.actions().contains(&action) {
+            true => Ok(()),
+            false => Err(ActionError::WrongState { state: self.state.shown() }),
+        }
     }
 
     /// Builds the tables anew beside the live ones and puts them in their place.
@@ -311,15 +332,9 @@ impl PostgresProjection {
     /// [`ActionError`].
     pub async fn rebuild(self: &Arc<Self>) -> Result<(), ActionError> {
         let _alone = self.acting.lock().await;
-        match self.state.shown() {
-            ProjectionState::Live | ProjectionState::CatchingUp | ProjectionState::Stopped => {
-                rebuild::begin(self);
-                Ok(())
-            }
-            ProjectionState::Rebuilding | ProjectionState::Paused | ProjectionState::Unreachable => {
-                Err(self.wrong_state())
-            }
-        }
+        self.allow(ProjectionAction::Rebuild)?;
+        rebuild::begin(self);
+        Ok(())
     }
 
     /// Holds the tables where they are, also across restarts.
@@ -328,10 +343,8 @@ impl PostgresProjection {
     /// [`ActionError`].
     pub async fn pause(&self) -> Result<(), ActionError> {
         let _alone = self.acting.lock().await;
-        match self.state.shown() {
-            ProjectionState::Live | ProjectionState::CatchingUp => self.set_paused(true).await?,
-            _ => return Err(self.wrong_state()),
-        }
+        self.allow(ProjectionAction::Pause)?;
+        self.set_paused(true).await?;
         self.wait_until(|now| now == Activity::Paused).await;
         Ok(())
     }
@@ -342,10 +355,12 @@ impl PostgresProjection {
     /// [`ActionError`].
     pub async fn resume(&self) -> Result<(), ActionError> {
         let _alone = self.acting.lock().await;
-        match self.state.shown() {
-            ProjectionState::Paused => self.set_paused(false).await?,
-            ProjectionState::Stopped => self.wake(true),
-            _ => return Err(self.wrong_state()),
+        self.allow(ProjectionAction::Resume)?;
+        if self.state.is_paused() {
+            self.set_paused(false).await?;
+        }
+        if self.state.activity() == Activity::Stopped {
+            self.wake(true);
         }
         self.wait_until(|now| !matches!(now, Activity::Paused | Activity::Stopped)).await;
         Ok(())
@@ -356,7 +371,9 @@ impl PostgresProjection {
         let mut connection = control::connect(&self.options).await.map_err(unavailable)?;
         control::set_paused(&mut connection, paused).await.map_err(unavailable)?;
         self.state.inner().paused = paused;
-        if !paused {
+        if paused {
+            self.serves.store(false, Ordering::SeqCst);
+        } else if self.state.activity() == Activity::Paused {
             self.state.set(Activity::CatchingUp);
         }
         self.wake(false);

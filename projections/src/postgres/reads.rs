@@ -7,30 +7,35 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{PgConnection, PgTransaction};
+use sqlx::PgConnection;
+use sqlx::postgres::PgConnectOptions;
 use ticketflow_domain::show::{ShowInfo, TicketStatus};
 use ticketflow_domain::{OrderId, SeatIndex, ShowId, TicketId, Timestamp};
 use ticketflow_event_store::Position;
 use uuid::Uuid;
 
-use super::control::{self, within};
+use super::connections::{Connections, Snapshot};
+use super::control::{Generation, within};
 use super::error::DatabaseError;
 use super::load::{compact, damaged, sales_status, show_info, zone_counts};
 use crate::orders::{OrderView, TicketView};
 use crate::plan_drawing::{DrawingHash, drawing_hash};
 use crate::seat_map::{CompactMap, RenderedMap, SeatMapSummary, SeatMapView};
 
-/// Connections of readers: reads are short, and the cores are few.
-const CONNECTIONS: u32 = 8;
 /// A read that has not come back by then is answered from memory.
 const READ_LIMIT: Duration = Duration::from_secs(2);
 
 /// Reads the live tables.
 pub(crate) struct PostgresReads {
-    pool: PgPool,
-    /// The shows that were read so far. As many as there are shows, which memory holds as well; plans are shared.
-    shows: Mutex<HashMap<ShowId, Arc<PostgresShow>>>,
+    connections: Connections,
+    shows: Mutex<KnownShows>,
+}
+
+/// The shows of a generation that were read so far. As many as there are shows, which memory holds as well; plans are shared.
+#[derive(Default)]
+struct KnownShows {
+    generation: Generation,
+    shows: HashMap<ShowId, Arc<PostgresShow>>,
 }
 
 /// What does not change of a show.
@@ -50,40 +55,34 @@ type SummaryRow = (Uuid, i16, i64, Vec<i32>, Vec<i32>, Vec<i32>, Vec<i32>);
 impl PostgresReads {
     /// Connects when it is first asked.
     pub(crate) fn new(options: PgConnectOptions) -> Self {
-        // A connection that broke is found by using it; the reader is then answered from memory.
-        let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(READ_LIMIT);
-        let pool = pool.test_before_acquire(false).connect_lazy_with(options);
-        Self { pool, shows: Mutex::default() }
+        Self { connections: Connections::new(options), shows: Mutex::default() }
     }
 
     /// Ends all connections.
-    pub(crate) async fn close(&self) {
-        self.pool.close().await;
+    pub(crate) fn close(&self) {
+        self.connections.close();
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<ShowId, Arc<PostgresShow>>> {
-        self.shows.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A snapshot of the live generation.
-    async fn snapshot(&self) -> Result<PgTransaction<'static>, DatabaseError> {
-        let mut transaction =
-            self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
-        match control::use_live(&mut transaction).await? {
-            Some(_) => Ok(transaction),
-            None => Err(damaged("there are no tables yet")),
+    /// What is known of a generation; another one is read anew.
+    fn known(&self, generation: Generation) -> MutexGuard<'_, KnownShows> {
+        let mut known = self.shows.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.generation < generation {
+            *known = KnownShows { generation, shows: HashMap::new() };
         }
+        known
     }
 
     async fn show_of(
         &self,
-        connection: &mut PgConnection,
+        snapshot: &mut Snapshot<'_>,
         id: Uuid,
     ) -> Result<Arc<PostgresShow>, DatabaseError> {
         let show_id = ShowId::from_bytes(id.into_bytes());
-        if let Some(show) = self.known().get(&show_id) {
+        let generation = snapshot.generation();
+        if let Some(show) = self.known(generation).shows.get(&show_id) {
             return Ok(show.clone());
         }
+        let connection: &mut PgConnection = snapshot;
         let created = sqlx::query_scalar::<_, Vec<u8>>("SELECT created FROM shows WHERE show_id = $1");
         let created = created.bind(id).fetch_one(connection).await?;
         // Megabytes for a stadium: not on the threads that answer buyers.
@@ -93,12 +92,18 @@ impl PostgresReads {
             Ok::<_, DatabaseError>(Arc::new(PostgresShow { info, plan_hash, rendered: Arc::default() }))
         });
         let show = show.await.map_err(|_| DatabaseError::Unavailable(sqlx::Error::WorkerCrashed))??;
-        Ok(self.known().entry(show_id).or_insert(show).clone())
+        let mut known = self.known(generation);
+        // Meanwhile replaced, it is not kept.
+        Ok(if known.generation == generation {
+            known.shows.entry(show_id).or_insert(show).clone()
+        } else {
+            show
+        })
     }
 
     async fn summary_of(
         &self,
-        connection: &mut PgConnection,
+        snapshot: &mut Snapshot<'_>,
         row: SummaryRow,
     ) -> Result<ShowSummary, DatabaseError> {
         let (id, sales, position, available, held, sold, blocked) = row;
@@ -107,13 +112,13 @@ impl PostgresReads {
             sales: sales_status(sales)?,
             position: position as Position,
         };
-        Ok((self.show_of(connection, id).await?, summary))
+        Ok((self.show_of(snapshot, id).await?, summary))
     }
 
     /// A show with its counts; `None` when there is none.
     pub(crate) async fn show(&self, show_id: ShowId) -> Result<Option<ShowSummary>, DatabaseError> {
         within(READ_LIMIT, async {
-            let mut snapshot = self.snapshot().await?;
+            let mut snapshot = self.connections.snapshot().await?;
             let query = sqlx::query_as::<_, SummaryRow>(
                 "SELECT shows.show_id, sales, position, z.available, z.held, z.sold, z.blocked
                  FROM shows, LATERAL (
@@ -128,7 +133,7 @@ impl PostgresReads {
                 Some(row) => Some(self.summary_of(&mut snapshot, row).await?),
                 None => None,
             };
-            snapshot.commit().await?;
+            snapshot.end().await?;
             Ok::<_, DatabaseError>(found)
         })
         .await
@@ -141,14 +146,17 @@ impl PostgresReads {
         limit: usize,
     ) -> Result<Option<(Vec<ShowSummary>, bool)>, DatabaseError> {
         within(READ_LIMIT, async {
-            let mut snapshot = self.snapshot().await?;
+            let mut snapshot = self.connections.snapshot().await?;
             let mut from = (i64::MIN, Uuid::nil());
             if let Some(after) = after {
                 let query = sqlx::query_as("SELECT starts_at_ms, show_id FROM shows WHERE show_id = $1");
                 let id = Uuid::from_bytes(after.to_bytes());
                 match query.bind(id).fetch_optional(&mut *snapshot).await? {
                     Some(found) => from = found,
-                    None => return Ok::<_, DatabaseError>(None),
+                    None => {
+                        snapshot.end().await?;
+                        return Ok::<_, DatabaseError>(None);
+                    }
                 }
             }
             let query = sqlx::query_as::<_, SummaryRow>(
@@ -169,7 +177,7 @@ impl PostgresReads {
             for row in rows {
                 shows.push(self.summary_of(&mut snapshot, row).await?);
             }
-            snapshot.commit().await?;
+            snapshot.end().await?;
             Ok(Some((shows, has_more)))
         })
         .await
@@ -181,14 +189,14 @@ impl PostgresReads {
         show_id: ShowId,
     ) -> Result<Option<(CompactMap, Position)>, DatabaseError> {
         within(READ_LIMIT, async {
-            let mut snapshot = self.snapshot().await?;
+            let mut snapshot = self.connections.snapshot().await?;
             let query = sqlx::query_as::<_, (i64, Vec<i16>)>(
                 "SELECT position, (SELECT array_agg(status ORDER BY seat) FROM seats WHERE seats.show_id = shows.show_id)
                  FROM shows WHERE show_id = $1",
             );
             let id = Uuid::from_bytes(show_id.to_bytes());
             let row = query.bind(id).fetch_optional(&mut *snapshot).await?;
-            snapshot.commit().await?;
+            snapshot.end().await?;
             let Some((position, statuses)) = row else { return Ok::<_, DatabaseError>(None) };
             Ok(Some((compact(&statuses, statuses.len())?, position as Position)))
         })
@@ -198,7 +206,7 @@ impl PostgresReads {
     /// Every seat of a show, and the position of its last event.
     pub(crate) async fn view(&self, show: &PostgresShow) -> Result<SeatMapView, DatabaseError> {
         within(READ_LIMIT, async {
-            let mut snapshot = self.snapshot().await?;
+            let mut snapshot = self.connections.snapshot().await?;
             let query = sqlx::query_as::<_, (i64, Vec<i16>, Vec<i64>)>(
                 "SELECT position, s.statuses, s.revisions
                  FROM shows, LATERAL (
@@ -209,7 +217,7 @@ impl PostgresReads {
             );
             let id = Uuid::from_bytes(show.info.show_id.to_bytes());
             let (position, statuses, revisions) = query.bind(id).fetch_one(&mut *snapshot).await?;
-            snapshot.commit().await?;
+            snapshot.end().await?;
             Ok::<_, DatabaseError>(SeatMapView {
                 compact: compact(&statuses, show.info.seating.seat_count())?,
                 revisions: revisions.into_iter().map(|revision| revision as u32).collect(),
@@ -225,7 +233,7 @@ impl PostgresReads {
         order_id: OrderId,
     ) -> Result<Option<(OrderView, Arc<ShowInfo>)>, DatabaseError> {
         within(READ_LIMIT, async {
-            let mut snapshot = self.snapshot().await?;
+            let mut snapshot = self.connections.snapshot().await?;
             let id = Uuid::from_bytes(order_id.to_bytes());
             let order = sqlx::query_as::<_, (Uuid, i64, i64, i64, i64)>(
                 "SELECT show_id, total, refunded, paid_at_ms, position FROM orders WHERE order_id = $1",
@@ -233,6 +241,7 @@ impl PostgresReads {
             let Some((show, total, refunded, paid_at_ms, position)) =
                 order.bind(id).fetch_optional(&mut *snapshot).await?
             else {
+                snapshot.end().await?;
                 return Ok::<_, DatabaseError>(None);
             };
             let tickets = sqlx::query_as::<_, (Uuid, i32, i64, i16)>(
@@ -240,7 +249,7 @@ impl PostgresReads {
             );
             let tickets = tickets.bind(id).fetch_all(&mut *snapshot).await?;
             let show = self.show_of(&mut snapshot, show).await?;
-            snapshot.commit().await?;
+            snapshot.end().await?;
             let order = OrderView {
                 show_id: show.info.show_id,
                 total,

@@ -9,18 +9,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::Connection;
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
 use ticketflow_domain::ShowId;
 use ticketflow_event_store::{FeedError, Head, Position};
 
-use super::control::{self, Generation, within};
+use super::control::{self, Generation, QUERY_LIMIT, within};
 use super::digest::{self, Digests};
 use super::error::{DatabaseError, SessionError};
 use super::folding::{Folding, Limit};
 use super::reference;
 use super::session::{CATCH_UP_WEIGHT, WRITE_LIMIT};
 use super::state::{Activity, RebuildProgress};
-use super::write::{Durability, write};
+use super::write::{Target, write};
 use super::{POSTGRES, PostgresProjection, load};
 
 /// So near to the live tables the last steps are taken, while those wait.
@@ -68,12 +68,15 @@ pub(super) fn begin(projection: &Arc<PostgresProjection>) {
     let projection = projection.clone();
     tokio::spawn(async move {
         let outcome = rebuild(&projection).await;
+        tokio::spawn(drop_unused(projection.options.clone()));
         let mut inner = projection.state.inner();
         let took = inner.rebuild.take().map(|rebuild| rebuild.begun.elapsed());
         match outcome {
             Ok(noticed) => {
                 tracing::info!(?took, "the read models in the database were rebuilt");
                 inner.rebuild_error = noticed;
+                drop(inner);
+                projection.replaced();
             }
             Err(error) => {
                 metrics::counter!("projection_errors_total", "projection" => POSTGRES).increment(1);
@@ -87,11 +90,10 @@ pub(super) fn begin(projection: &Arc<PostgresProjection>) {
 /// Builds, compares and swaps. Gives what was found wrong with the generation that was replaced.
 async fn rebuild(projection: &PostgresProjection) -> Result<Option<String>, RebuildError> {
     let mut connection = control::connect(&projection.options).await?;
-    let new = control::create(&mut connection).await?;
+    let new = within(QUERY_LIMIT, control::create(&mut connection)).await?;
     let outcome = build(projection, &mut connection, new).await;
     // Lets go of whichever generation is not needed, so that it can be dropped.
-    drop(connection.close().await);
-    drop_unused(projection).await;
+    drop(within(QUERY_LIMIT, connection.close()).await);
     outcome
 }
 
@@ -100,15 +102,15 @@ async fn build(
     connection: &mut PgConnection,
     new: Generation,
 ) -> Result<Option<String>, RebuildError> {
-    let mut folding = Folding::start(&projection.log, Head::default(), connection).await?;
+    let mut folding = Folding::start(projection.store.log(), Head::default(), connection).await?;
     catch_up(projection, connection, &mut folding).await?;
     within(ANALYZE_LIMIT, sqlx::query("ANALYZE").execute(&mut *connection)).await.ok();
     let noticed = compare(projection, connection, &mut folding, new).await?;
     catch_up(projection, connection, &mut folding).await?;
     let _turn = projection.turn.lock().await;
     follow_to(projection, connection, &mut folding, target(projection)).await?;
-    let live = control::read(connection).await?.live;
-    if !control::make_live(connection, new, live).await? {
+    let live = within(QUERY_LIMIT, control::read(connection)).await?.live;
+    if !within(QUERY_LIMIT, control::make_live(connection, new, live)).await? {
         return Err(SessionError::Moved.into());
     }
     projection.wake(true);
@@ -119,7 +121,7 @@ async fn build(
 /// those do not move.
 fn target(projection: &PostgresProjection) -> Position {
     match projection.state.activity() {
-        Activity::Stopped => projection.log.head().position,
+        Activity::Stopped => projection.store.log().head().position,
         _ => projection.position(),
     }
 }
@@ -153,7 +155,7 @@ async fn follow_to(
         let from = folding.at();
         let gathered = folding.gather(connection, Limit { weight: CATCH_UP_WEIGHT, to }).await?;
         if gathered.changes.batches > 0 {
-            let written = write(connection, from, &gathered.changes, Durability::Lazy);
+            let written = write(connection, from, &gathered.changes, Target::Building);
             let written = tokio::time::timeout(WRITE_LIMIT, written).await;
             written.map_err(|_| DatabaseError::Slow { limit: WRITE_LIMIT })??;
         }
@@ -180,25 +182,36 @@ async fn compare(
 ) -> Result<Option<String>, RebuildError> {
     let skipped = control::skipped(connection).await?;
     let mut looking = control::connect(&projection.options).await?;
-    let mut snapshot = looking.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
+    let begin = looking.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+    let mut snapshot = within(QUERY_LIMIT, begin).await?;
     let turn = projection.turn.lock().await;
     follow_to(projection, connection, folding, target(projection)).await?;
     let position = folding.at().position;
-    let live = control::read(&mut snapshot).await?.live;
+    let live = within(QUERY_LIMIT, control::read(&mut snapshot)).await?.live;
     drop(turn);
     let new_digests = of_generation(&mut snapshot, new, position).await?;
+    // Tables that cannot be read are a reason to replace them, and none to keep them.
     let live_digests = match live {
-        Some(live) => of_generation(&mut snapshot, live, position).await?,
-        None => None,
+        Some(live) => of_generation(&mut snapshot, live, position).await,
+        None => Ok(None),
     };
-    snapshot.rollback().await?;
-    let log = projection.log.clone();
+    drop(within(QUERY_LIMIT, snapshot.rollback()).await);
+    let log = projection.store.log().clone();
     let fold = tokio::task::spawn_blocking(move || reference::digests_at(&log, position, &skipped, |_| {}));
     let fold = fold.await.map_err(|error| SessionError::from(FeedError::Task(error)))??;
     let new_digests = new_digests.unwrap_or_default();
     if let Some(&(show_id, part)) = digest::differences(&new_digests, &fold).first() {
         return Err(RebuildError::Differs { show_id, part });
     }
+    let live_digests = match live_digests {
+        Ok(digests) => digests,
+        Err(error) => {
+            tracing::error!(%error, "the tables that served could not be read");
+            return Ok(Some(format!(
+                "before the last rebuild the tables could not be read ({error}); the rebuild replaced them"
+            )));
+        }
+    };
     let differing = live_digests.map(|live| digest::differences(&live, &new_digests)).unwrap_or_default();
     Ok(differing.first().map(|(show_id, part)| {
         let more = differing.len() - 1;
@@ -217,22 +230,22 @@ async fn of_generation(
     generation: Generation,
     position: Position,
 ) -> Result<Option<Digests>, DatabaseError> {
-    control::look_at(snapshot, generation).await?;
-    if load::checkpoint(snapshot).await?.position != position {
+    within(QUERY_LIMIT, control::look_at(snapshot, generation)).await?;
+    if within(QUERY_LIMIT, load::checkpoint(snapshot)).await?.position != position {
         return Ok(None);
     }
     within(DIGEST_LIMIT, digest::digests(snapshot)).await.map(Some)
 }
 
 /// Drops what is not used any more, as soon as its last reader has gone.
-async fn drop_unused(projection: &PostgresProjection) {
+async fn drop_unused(options: PgConnectOptions) {
     for _ in 0..DROP_TRIES {
-        let mut dropping = match control::connect(&projection.options).await {
+        let mut dropping = match control::connect(&options).await {
             Ok(connection) => connection,
             // The next session drops them.
             Err(_) => return,
         };
-        match control::drop_unused(&mut dropping).await {
+        match within(QUERY_LIMIT, control::drop_unused(&mut dropping)).await {
             Ok(0) | Err(_) => return,
             Ok(_) => tokio::time::sleep(DROP_INTERVAL).await,
         }

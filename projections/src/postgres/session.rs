@@ -16,7 +16,7 @@ use super::error::{DatabaseError, Poison, SessionError};
 use super::folding::{Folding, Limit, check_history};
 use super::load;
 use super::state::Activity;
-use super::write::{Durability, write};
+use super::write::{Target, write};
 use super::{PostgresProjection, Wanted};
 
 /// Weight of a run while it follows the log: a commit is over within a fraction of the second that readers may lag.
@@ -31,6 +31,8 @@ const NEAR: u64 = 5_000;
 const PING_INTERVAL: Duration = Duration::from_secs(1);
 /// A server that does not answer a look by then hangs.
 const PING_LIMIT: Duration = Duration::from_secs(2);
+/// How long a process that is behind the tables waits for its event store.
+const CATCHES_UP_WITHIN: Duration = Duration::from_secs(10);
 /// Setting up waits for locks of a runner that is just ending, and reads one row or two.
 const SETUP_LIMIT: Duration = Duration::from_secs(30);
 /// One run is written in less, even on a slow disk; past it the connection is given up.
@@ -64,7 +66,10 @@ pub(crate) async fn run(projection: Arc<PostgresProjection>) {
             Ok(End::Over) => return,
             Ok(End::Again) => {}
             Err(error) if error.passes() => {
-                projection.unreachable(&error);
+                match error {
+                    SessionError::Kept { position } => projection.stands_by(position),
+                    error => projection.unreachable(&error),
+                }
                 let pause = tokio::time::sleep(memory.backoff.next());
                 tokio::select! {
                     () = pause => {}
@@ -88,7 +93,9 @@ async fn attach(
     connection: &mut PgConnection,
 ) -> Result<(Generation, Head), SessionError> {
     if !control::try_lock_runner(connection).await? {
-        return Err(SessionError::Kept);
+        // Tables that are only just being made have no checkpoint yet.
+        let position = kept_position(connection).await.unwrap_or_default();
+        return Err(SessionError::Kept { position });
     }
     control::prepare(connection).await?;
     control::drop_unused(connection).await?;
@@ -105,11 +112,27 @@ async fn attach(
         }
     };
     let at = load::checkpoint(connection).await?;
-    let log = projection.log.clone();
+    let store = &projection.store;
+    // Whoever kept the tables before may have been further than this process is.
+    if at.position > store.log().head().position && store.catch_up(CATCHES_UP_WITHIN).await.is_err() {
+        return Err(SessionError::Ahead { position: at.position });
+    }
+    let log = store.log().clone();
     let checked = tokio::task::spawn_blocking(move || check_history(&log, at)).await;
     checked.map_err(ticketflow_event_store::FeedError::Task)??;
     projection.attached(generation, at.position, found.paused);
     Ok((generation, at))
+}
+
+/// How far the process that keeps the tables is.
+async fn kept_position(connection: &mut PgConnection) -> Result<Position, DatabaseError> {
+    let mut looking = connection.begin().await?;
+    let position = match control::use_live(&mut looking).await? {
+        Some(_) => load::checkpoint(&mut looking).await?.position,
+        None => 0,
+    };
+    looking.rollback().await?;
+    Ok(position)
 }
 
 async fn session(
@@ -119,27 +142,25 @@ async fn session(
 ) -> Result<End, SessionError> {
     let mut connection = control::connect(&projection.options).await?;
     let setup = attach(projection, &mut connection);
-    let (_, at) = tokio::time::timeout(SETUP_LIMIT, setup)
+    let (generation, at) = tokio::time::timeout(SETUP_LIMIT, setup)
         .await
         .map_err(|_| DatabaseError::Slow { limit: SETUP_LIMIT })??;
-    let mut folding = Folding::start(&projection.log, at, &mut connection).await?;
+    let target = Target::Live(generation);
+    let mut folding = Folding::start(projection.store.log(), at, &mut connection).await?;
+    let mut has_written = false;
     let mut wanted = projection.wanted.subscribe();
     let mut ping = tokio::time::interval(PING_INTERVAL);
     ping.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let now = *wanted.borrow_and_update();
-        if now.stop {
-            // Closed in good order, so that who comes next need not wait for the place.
-            drop(within(PING_LIMIT, connection.close()).await);
-            return Ok(End::Over);
-        }
-        if now.turn != seen.turn {
-            return Ok(End::Again);
+        if now.stop || now.turn != seen.turn {
+            return Ok(close(connection, if now.stop { End::Over } else { End::Again }).await);
         }
         let paused = projection.state.is_paused();
         if paused {
             projection.state.set(Activity::Paused);
-        } else if folding.behind() <= NEAR {
+        } else if folding.behind() == 0 || has_written && folding.behind() <= NEAR {
+            // Not before something was written: a database that takes nothing is not fit to be read for long.
             projection.near();
         }
         tokio::select! {
@@ -147,7 +168,10 @@ async fn session(
             _ = wanted.changed() => continue,
             ready = folding.ready(), if !paused => if !ready? { return Ok(End::Over) },
             _ = ping.tick() => {
-                within(PING_LIMIT, connection.ping()).await?;
+                // Another process may have put other tables in the place of these.
+                if within(PING_LIMIT, control::read(&mut connection)).await?.live != Some(generation) {
+                    return Ok(close(connection, End::Again).await);
+                }
                 memory.backoff.reset();
                 projection.answered();
                 continue;
@@ -158,12 +182,19 @@ async fn session(
         if wanted.has_changed().unwrap_or(true) {
             continue;
         }
-        let went_on = step(projection, &mut connection, &mut folding, memory).await?;
+        let went_on = step(projection, &mut connection, target, &mut folding, memory).await?;
         drop(turn);
         if !went_on {
-            return Ok(End::Again);
+            return Ok(close(connection, End::Again).await);
         }
+        has_written = true;
     }
+}
+
+/// Closed in good order, so that whoever comes next, and be it this runner, need not wait for the place.
+async fn close(connection: PgConnection, end: End) -> End {
+    drop(within(PING_LIMIT, connection.close()).await);
+    end
 }
 
 /// Gathers a run, writes it, and makes known how far the tables are. `false`: a batch of the run is refused, and a new session
@@ -171,6 +202,7 @@ async fn session(
 async fn step(
     projection: &PostgresProjection,
     connection: &mut PgConnection,
+    target: Target,
     folding: &mut Folding,
     memory: &mut Memory,
 ) -> Result<bool, SessionError> {
@@ -184,13 +216,15 @@ async fn step(
     let gathered = folding.gather(connection, Limit { weight, to: Position::MAX }).await?;
     let begun = Instant::now();
     let changes = &gathered.changes;
-    let written =
-        tokio::time::timeout(WRITE_LIMIT, write(connection, from, changes, Durability::Durable)).await;
+    let written = tokio::time::timeout(WRITE_LIMIT, write(connection, from, changes, target)).await;
     match written.map_err(|_| DatabaseError::Slow { limit: WRITE_LIMIT })? {
+        // Tables that are gone are nothing that a batch did.
+        Err(SessionError::Database(error)) if error.is_replaced_table() => return Err(error.into()),
         Err(SessionError::Database(DatabaseError::Rejected(error))) => {
             let to = changes.to.map_or(from.position, |to| to.position);
             if changes.batches == 1 {
-                let poison = Poison { first: from.position + 1, last: to, error: error.to_string() };
+                let (batch_id, first) = (gathered.last_id, from.position + 1);
+                let poison = Poison { batch_id, first, last: to, error: error.to_string() };
                 return Err(SessionError::Poison(poison));
             }
             memory.careful_to = to;

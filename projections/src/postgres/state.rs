@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::control::Generation;
 use super::error::Poison;
-use crate::status::{ProjectionState, Rate};
+use crate::status::{ProjectionAction, ProjectionState, Rate};
 
 /// What the runner of the live tables is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub(crate) enum Activity {
     Stopped,
     /// Tries to reach the database.
     Unreachable,
+    /// Waits for the process that keeps the tables to end.
+    Standby,
 }
 
 /// A rebuild under way.
@@ -91,11 +93,24 @@ impl State {
     pub(crate) fn shown(&self) -> ProjectionState {
         match self.activity() {
             Activity::Unreachable => ProjectionState::Unreachable,
+            Activity::Standby => ProjectionState::Standby,
             _ if self.inner().rebuild.is_some() => ProjectionState::Rebuilding,
             Activity::Stopped => ProjectionState::Stopped,
             Activity::Paused => ProjectionState::Paused,
             Activity::CatchingUp => ProjectionState::CatchingUp,
             Activity::Live => ProjectionState::Live,
+        }
+    }
+
+    /// What an operator can do now.
+    pub(crate) fn actions(&self) -> &'static [ProjectionAction] {
+        use ProjectionAction::{Pause, Rebuild, Resume, Skip};
+        match self.shown() {
+            ProjectionState::Live | ProjectionState::CatchingUp => &[Pause, Rebuild],
+            ProjectionState::Paused => &[Resume],
+            ProjectionState::Stopped if self.inner().poison.is_some() => &[Resume, Skip, Rebuild],
+            ProjectionState::Stopped => &[Resume, Rebuild],
+            ProjectionState::Rebuilding | ProjectionState::Unreachable | ProjectionState::Standby => &[],
         }
     }
 }

@@ -10,18 +10,19 @@ use ticketflow_domain::ShowId;
 use ticketflow_event_store::Head;
 use uuid::Uuid;
 
+use super::control::Generation;
 use super::error::SessionError;
 use super::order_rows::OrderChanges;
 use super::rows::{HoldChange, RowChanges, SeatChange, ShowChange};
 use super::write_new::{write_new_holds, write_new_orders, write_new_shows};
 
-/// Whether a transaction waits for the disk.
+/// Which tables are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Durability {
-    /// A commit that was answered survives a power cut of the database.
-    Durable,
-    /// Commits may be lost from the end on: for tables that are thrown away with the crash.
-    Lazy,
+pub(crate) enum Target {
+    /// Those of this generation, as long as it is the one that serves. A commit that was answered survives a power cut.
+    Live(Generation),
+    /// Those of a generation that nobody reads yet. Commits may be lost from the end on: a crash throws the tables away.
+    Building,
 }
 
 /// Writes the changes onto rows that are at `from`.
@@ -29,20 +30,34 @@ pub(crate) async fn write(
     connection: &mut PgConnection,
     from: Head,
     changes: &RowChanges,
-    durability: Durability,
+    target: Target,
 ) -> Result<(), SessionError> {
     let Some(to) = changes.to else { return Ok(()) };
     let mut transaction = connection.begin().await?;
-    if durability == Durability::Lazy {
-        sqlx::query("SET LOCAL synchronous_commit = off").execute(&mut *transaction).await?;
-    }
-    // First, so that of two runners one waits here for the other and then finds the checkpoint moved.
-    let moved = sqlx::query(
-        "UPDATE checkpoint SET position = $1, chain_hash = $2 WHERE position = $3 AND chain_hash = $4",
-    );
+    // First, so that of two runners one waits here for the other and then finds the checkpoint moved; and whoever puts another
+    // generation in this one's place, from whichever process, waits for this run or is waited for.
+    let moved = match target {
+        Target::Live(_) => sqlx::query(
+            "WITH serving AS (
+               SELECT FROM ticketflow.projection WHERE name = 'postgres' AND live_generation = $5 FOR SHARE
+             )
+             UPDATE checkpoint SET position = $1, chain_hash = $2
+             WHERE position = $3 AND chain_hash = $4 AND EXISTS (SELECT FROM serving)",
+        ),
+        Target::Building => {
+            sqlx::query("SET LOCAL synchronous_commit = off").execute(&mut *transaction).await?;
+            sqlx::query(
+                "UPDATE checkpoint SET position = $1, chain_hash = $2 WHERE position = $3 AND chain_hash = $4",
+            )
+        }
+    };
     let moved = moved.bind(to.position as i64).bind(&to.chain_hash[..]);
-    let moved =
-        moved.bind(from.position as i64).bind(&from.chain_hash[..]).execute(&mut *transaction).await?;
+    let moved = moved.bind(from.position as i64).bind(&from.chain_hash[..]);
+    let moved = match target {
+        Target::Live(generation) => moved.bind(generation),
+        Target::Building => moved,
+    };
+    let moved = moved.execute(&mut *transaction).await?;
     if moved.rows_affected() != 1 {
         return Err(SessionError::Moved);
     }

@@ -50,7 +50,7 @@ enum Order {
 #[derive(Serialize, ToSchema)]
 #[schema(as = ProjectionPage, example = json!({"data": [{
     "name": "memory", "state": "live", "position": 1204, "head": 1204, "lag_events": 0, "lag_seconds": 0.0,
-    "rate": 310.5, "rebuild_ratio": null, "rebuild_rate": null, "eta_seconds": null, "last_error": null
+    "rate": 310.5, "rebuild_ratio": null, "rebuild_rate": null, "eta_seconds": null, "last_error": null, "actions": []
 }], "has_more": false}))]
 pub(crate) struct Projections {
     data: Vec<ProjectionStatus>,

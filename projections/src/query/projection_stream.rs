@@ -25,14 +25,22 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
 use super::QueryPorts;
-use crate::ProjectionStatus;
-use crate::projection_watch::{History, KEPT_SAMPLES, ProjectionWatch, Watched, state_name};
+use crate::projection_watch::{History, KEPT_SAMPLES, ProjectionWatch, Watched};
+use crate::status::{ProjectionState, ProjectionStatus};
 
 /// How often a sample is taken: an operator sees a second, and a day of scrapes costs nothing.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 /// Every state that a projection can be in, so that a gauge falls to 0 when its state is left.
-const STATES: [&str; 6] = ["live", "catching_up", "rebuilding", "paused", "stopped", "unreachable"];
+const STATES: [ProjectionState; 7] = [
+    ProjectionState::Live,
+    ProjectionState::CatchingUp,
+    ProjectionState::Rebuilding,
+    ProjectionState::Paused,
+    ProjectionState::Stopped,
+    ProjectionState::Unreachable,
+    ProjectionState::Standby,
+];
 
 /// What these endpoints need.
 struct Watcher {
@@ -95,7 +103,7 @@ struct Moment {
 #[derive(Serialize, ToSchema)]
 #[schema(as = ProjectionHistoryPage, example = json!({"at": "2027-05-01T15:00:02.118Z", "data": [{
     "name": "memory", "state": "live", "position": 1204, "head": 1204, "lag_events": 0, "lag_seconds": 0.0,
-    "rate": 310.5, "rebuild_ratio": null, "rebuild_rate": null, "eta_seconds": null, "last_error": null,
+    "rate": 310.5, "rebuild_ratio": null, "rebuild_rate": null, "eta_seconds": null, "last_error": null, "actions": [],
     "verdict": "keeping_up", "since": "2027-05-01T14:40:11.004Z", "trend": "steady", "caught_up_in_seconds": null
 }], "history": [{"name": "memory", "samples": [{
     "at": "2027-05-01T15:00:02.118Z", "position": 1204, "head": 1204, "lag_events": 0, "lag_seconds": 0.0, "rate": 310.5
@@ -134,10 +142,9 @@ fn publish_gauges(status: &ProjectionStatus) {
     metrics::gauge!("projection_rate", "projection" => name).set(status.rate);
     metrics::gauge!("projection_rebuild_ratio", "projection" => name)
         .set(status.rebuild_ratio.unwrap_or(1.0));
-    let present = state_name(status);
     for state in STATES {
-        let is = if state == present { 1.0 } else { 0.0 };
-        metrics::gauge!("projection_state", "projection" => name, "state" => state).set(is);
+        let is = if state == status.state { 1.0 } else { 0.0 };
+        metrics::gauge!("projection_state", "projection" => name, "state" => state.as_str()).set(is);
     }
 }
 
@@ -152,7 +159,7 @@ fn publish_gauges(status: &ProjectionStatus) {
         example = json!(concat!(
             "event: projections\nid: 1809183602118\ndata: {\"at\":\"2027-05-01T15:00:02.118Z\",\"data\":[{",
             "\"name\":\"memory\",\"state\":\"live\",\"position\":1204,\"head\":1204,\"lag_events\":0,\"lag_seconds\":0.0,",
-            "\"rate\":310.5,\"rebuild_ratio\":null,\"rebuild_rate\":null,\"eta_seconds\":null,\"last_error\":null,\"verdict\":\"keeping_up\",",
+            "\"rate\":310.5,\"rebuild_ratio\":null,\"rebuild_rate\":null,\"eta_seconds\":null,\"last_error\":null,\"actions\":[],\"verdict\":\"keeping_up\",",
             "\"since\":\"2027-05-01T14:40:11.004Z\",\"trend\":\"steady\",\"caught_up_in_seconds\":null}]}\n\n"
         ))
     )),

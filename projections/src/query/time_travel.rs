@@ -64,6 +64,8 @@ pub(crate) async fn seats_at(
     let format = query.format.unwrap_or(Format::Full);
     let permit = FOLDS.acquire().await.map_err(|_| unreadable())?;
     let folding = tokio::task::spawn_blocking(move || {
+        // As long as the work, which goes on when whoever asked has left.
+        let _permit = permit;
         let map = fold(&log, show_id, at)?;
         Ok::<_, FoldError>(map.map(|map| match format {
             Format::Compact => {
@@ -77,7 +79,6 @@ pub(crate) async fn seats_at(
         }))
     });
     let folded = folding.await.map_err(|_| unreadable())?;
-    drop(permit);
     match folded {
         Ok(Some(answer)) => Ok(answer),
         Ok(None) => Err(Problem::not_found("show_unknown", "There was no such show at that position")),

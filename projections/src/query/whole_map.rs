@@ -154,19 +154,22 @@ async fn shared(map: &MapSource, at_least: Position, compressed: bool) -> Result
             Some(rendered) => Ok(rendered.clone()),
             None => {
                 let young = young.cloned();
-                Err((slot, young, RENDERING.acquire().await))
+                Err((slot, young))
             }
         }
     };
-    let (mut slot, young, permit) =
-        match tokio::time::timeout(MAX_WAIT, turn).await.map_err(|_| too_many())? {
-            Ok(rendered) => return Ok(rendered),
-            Err(to_render) => to_render,
-        };
+    let began = Instant::now();
+    let (mut slot, young) = match tokio::time::timeout(MAX_WAIT, turn).await.map_err(|_| too_many())? {
+        Ok(rendered) => return Ok(rendered),
+        Err(to_render) => to_render,
+    };
+    // Read before a place among the renderings is taken: a database that is slow holds up nobody else's maps.
     let view = match young {
         Some(_) => None,
         None => Some(map.view().await.map_err(WholeMapError::Database)?),
     };
+    let permit = tokio::time::timeout_at(began + MAX_WAIT * 2, RENDERING.acquire());
+    let permit = permit.await.map_err(|_| too_many())?;
     let map = map.clone();
     let rendering = tokio::task::spawn_blocking(move || {
         let mut rendered = match (young, view) {

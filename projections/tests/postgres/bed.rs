@@ -87,7 +87,11 @@ pub(crate) fn audit(log: &EmbeddedLog) -> Audit {
 }
 
 pub(crate) fn start(server: &Postgres, log: &EmbeddedLog) -> Arc<PostgresProjection> {
-    let ports = PostgresPorts { url: server.url(), log: log.clone(), audit: audit(log), now };
+    start_at(server.url(), log)
+}
+
+pub(crate) fn start_at(url: String, log: &EmbeddedLog) -> Arc<PostgresProjection> {
+    let ports = PostgresPorts { url, store: log.clone().into(), audit: audit(log), now };
     PostgresProjection::start(ports).unwrap()
 }
 

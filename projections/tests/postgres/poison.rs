@@ -6,9 +6,11 @@ use ticketflow_event_store::{
     Append, BatchJson, Category, EmbeddedLog, EncodedEvents, EventJson, Expected, StreamId, Urgency,
 };
 use ticketflow_projections::{ProjectionState, verify_seat_map};
+use ticketflow_testbed::Postgres;
 
-use crate::bed::{Reader, caught_up, faults, play, played, start, until_state};
+use crate::bed::{Reader, caught_up, faults, play, played, start, until, until_state};
 use crate::history::durable;
+use crate::reading;
 
 /// An event that no version of the software wrote.
 fn append_unreadable(log: &EmbeddedLog, show_id: ShowId) -> u64 {
@@ -90,24 +92,13 @@ fn a_row_that_the_database_refuses_is_found_in_the_run_and_named() {
         let (log, mut history) = played(32, 200);
         let projection = start(&server, &log);
         caught_up(&projection, &log).await;
-        let orders: i64 =
-            server.query("SELECT count(*) FROM ticketflow_seats_1.orders").unwrap().parse().unwrap();
-        // From the hundredth order from now on no more are taken.
-        server
-            .query(&format!(
-                "CREATE FUNCTION few_orders() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-                   IF (SELECT count(*) FROM ticketflow_seats_1.orders) >= {} THEN RAISE check_violation; END IF;
-                   RETURN NEW; END $$;
-                 CREATE TRIGGER few BEFORE INSERT ON ticketflow_seats_1.orders FOR EACH ROW EXECUTE FUNCTION few_orders()",
-                orders + 20
-            ))
-            .unwrap();
+        let most = refuse_orders(&server);
         history.append(&log, 1_500);
         until_state(&projection, ProjectionState::Stopped).await;
         let (poison, error) = (projection.position() + 1, projection.status().last_error.unwrap());
         assert!(error.contains(&format!("position {poison} ")), "{error}");
         let counted = server.query("SELECT count(*) FROM ticketflow_seats_1.orders").unwrap();
-        assert_eq!(counted, (orders + 20).to_string(), "all before it are there, in batches that fit");
+        assert_eq!(counted, most.to_string(), "all before it are there, in batches that fit");
         assert_eq!(faults(&server, &log).await, Vec::<String>::new());
         // Once the database takes it again, going on is enough.
         server.query("DROP TRIGGER few ON ticketflow_seats_1.orders").unwrap();
@@ -147,4 +138,112 @@ fn a_pause_lasts_until_it_is_ended_and_survives_a_restart() {
         assert_eq!(faults(&server, &log).await, Vec::<String>::new());
         projection.stop().await;
     });
+}
+
+/// From the twentieth order from now on no more are taken; says how many there are then.
+fn refuse_orders(server: &Postgres) -> i64 {
+    let orders: i64 =
+        server.query("SELECT count(*) FROM ticketflow_seats_1.orders").unwrap().parse().unwrap();
+    let most = orders + 20;
+    server
+        .query(&format!(
+            "CREATE FUNCTION few_orders() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+               IF (SELECT count(*) FROM ticketflow_seats_1.orders) >= {most} THEN RAISE check_violation; END IF;
+               RETURN NEW; END $$;
+             CREATE TRIGGER few BEFORE INSERT ON ticketflow_seats_1.orders FOR EACH ROW EXECUTE FUNCTION few_orders()"
+        ))
+        .unwrap();
+    most
+}
+
+#[test]
+fn a_rebuild_by_another_process_takes_the_runner_along() {
+    play(|server| async move {
+        let (log, mut history) = played(34, 200);
+        let one = start(&server, &log);
+        caught_up(&one, &log).await;
+        let other = start(&server, &log);
+        until_state(&other, ProjectionState::Standby).await;
+        refuse_orders(&server);
+        history.append(&log, 1_500);
+        until_state(&one, ProjectionState::Stopped).await;
+        until_state(&other, ProjectionState::Stopped).await;
+        server.query("DROP TRIGGER few ON ticketflow_seats_1.orders").unwrap();
+        one.resume().await.unwrap();
+        caught_up(&one, &log).await;
+        // The other one does not know that yet.
+        assert_eq!(other.status().state, ProjectionState::Stopped);
+        other.rebuild().await.unwrap();
+        until("the rebuild is done", async || other.status().rebuild_ratio.is_none()).await;
+        assert_eq!(other.status().last_error, None);
+        history.append(&log, 200);
+        caught_up(&one, &log).await;
+        let live = "SELECT live_generation FROM ticketflow.projection";
+        assert_eq!(server.query(live).unwrap(), "2");
+        until_state(&other, ProjectionState::Standby).await;
+        assert_eq!(faults(&server, &log).await, Vec::<String>::new());
+        one.stop().await;
+        other.stop().await;
+    });
+}
+
+#[test]
+fn a_batch_that_was_passed_over_is_none_of_another_history() {
+    play(|server| async move {
+        let (log, mut history) = played(35, 200);
+        let projection = start(&server, &log);
+        caught_up(&projection, &log).await;
+        refuse_orders(&server);
+        history.append(&log, 1_500);
+        until_state(&projection, ProjectionState::Stopped).await;
+        projection.skip("a test").await.unwrap();
+        until_state(&projection, ProjectionState::Stopped).await;
+        projection.stop().await;
+        server.query("DROP TRIGGER few ON ticketflow_seats_1.orders").unwrap();
+
+        // The log was restored to where it was before and went on otherwise.
+        let (log, history) = played(36, 3_000);
+        let skipped = "SELECT first_position FROM ticketflow.skipped_batch";
+        let position: u64 = server.query(skipped).unwrap().parse().unwrap();
+        assert!(log.head().position > position);
+        let projection = start(&server, &log);
+        until_state(&projection, ProjectionState::Stopped).await;
+        let reader = Reader::new(&log, Some(projection.clone()));
+        let memory = Reader::new(&log, None);
+        for path in reading::paths(&history) {
+            assert_eq!(reader.get(&path).await.header("x-read-model"), "memory", "tables of another history");
+        }
+        projection.rebuild().await.unwrap();
+        until_state(&projection, ProjectionState::Live).await;
+        caught_up(&projection, &log).await;
+        for path in reading::paths(&history) {
+            let answer = reader.get(&path).await;
+            assert_eq!(answer.header("x-read-model"), "postgres");
+            reading::same(&path, &answer, &memory.get(&path).await);
+        }
+        projection.stop().await;
+    });
+}
+
+#[test]
+fn tables_that_are_gone_stop_the_projection_and_a_rebuild_brings_them_back() {
+    for wreck in [
+        "DROP TABLE ticketflow_seats_1.seats",
+        "DROP SCHEMA ticketflow_seats_1 CASCADE",
+        "DELETE FROM ticketflow_seats_1.checkpoint",
+    ] {
+        play(|server| async move {
+            let (log, mut history) = played(37, 200);
+            let projection = start(&server, &log);
+            caught_up(&projection, &log).await;
+            server.query(wreck).unwrap();
+            history.append(&log, 200);
+            until("it stops", async || projection.status().state == ProjectionState::Stopped).await;
+            projection.rebuild().await.unwrap();
+            until_state(&projection, ProjectionState::Live).await;
+            caught_up(&projection, &log).await;
+            assert_eq!(faults(&server, &log).await, Vec::<String>::new(), "{wreck}");
+            projection.stop().await;
+        });
+    }
 }

@@ -149,7 +149,8 @@ pub fn kill_test(options: &KillOptions) -> Result<KillReport> {
 }
 
 fn start_server(options: &KillOptions, data: &Path, port: u16) -> Result<ServerProcess> {
-    let role = Role { name: "serve", data: Some(data), arguments: &options.serve_arguments };
+    let role =
+        Role { name: "serve", data: Some(data), arguments: &options.serve_arguments, environment: &[] };
     ServerProcess::start(&options.binary, &role, port, &data.with_extension("log"))
 }
 
@@ -256,7 +257,7 @@ impl<'o> KillRun<'o> {
     /// Awaits the killed server (or kills it), verifies what it left behind and starts it again.
     fn restart(&mut self) -> Result<()> {
         drop(self.server.take());
-        if let Err(error) = verify(&self.options.binary, &self.data) {
+        if let Err(error) = verify(&self.options.binary, &self.data, None) {
             self.failed_verifications.push(format!("{error:#}"));
         }
         self.server = Some(start_server(self.options, &self.data, self.port)?);

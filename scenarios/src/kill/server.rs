@@ -26,6 +26,8 @@ pub(crate) struct Role<'a> {
     pub(crate) data: Option<&'a Path>,
     /// Further arguments.
     pub(crate) arguments: &'a [String],
+    /// Further variables of its environment.
+    pub(crate) environment: &'a [(String, String)],
 }
 
 /// A running server; dropping it kills it.
@@ -45,6 +47,7 @@ impl ServerProcess {
         }
         let mut child = command
             .args(role.arguments)
+            .envs(role.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(complaints)
@@ -116,8 +119,13 @@ pub(crate) fn free_port() -> Result<u16> {
 }
 
 /// Runs `binary verify --data DIR --json`; an error holds what it printed.
-pub(crate) fn verify(binary: &Path, data: &Path) -> Result<()> {
-    let output = Command::new(binary)
+pub(crate) fn verify(binary: &Path, data: &Path, seat_map: Option<&str>) -> Result<()> {
+    let mut command = Command::new(binary);
+    if let Some(url) = seat_map {
+        // There may be a password in it, which the list of processes is not to show.
+        command.env("TICKETFLOW_SEAT_MAP", url);
+    }
+    let output = command
         .args(["verify", "--data"])
         .arg(data)
         .arg("--json")

@@ -42,6 +42,8 @@ pub struct Node {
     binary: PathBuf,
     folder: PathBuf,
     arguments: Vec<String>,
+    /// For what the list of processes is not to show.
+    environment: Vec<(String, String)>,
     port: u16,
     process: Option<ServerProcess>,
 }
@@ -54,6 +56,7 @@ impl Node {
             role,
             binary: options.binary.clone(),
             arguments: Vec::new(),
+            environment: Vec::new(),
             port: free_port()?,
             process: None,
         })
@@ -89,7 +92,8 @@ impl Node {
     pub fn start(&mut self) -> Result<()> {
         if self.process.is_none() {
             let data = (self.role != "gateway").then_some(self.folder.as_path());
-            let role = Role { name: self.role, data, arguments: &self.arguments };
+            let (arguments, environment) = (&self.arguments, &self.environment);
+            let role = Role { name: self.role, data, arguments, environment };
             let log = self.folder.with_extension("log");
             let started = ServerProcess::start(&self.binary, &role, self.port, &log);
             self.process = Some(started.with_context(|| format!("starting {}", self.name))?);
@@ -199,10 +203,13 @@ impl System {
         for node in projections.iter_mut().chain([&mut portal]) {
             everybody(node);
             let more = match node.role {
-                "portal" => ["--api".to_owned(), balancer.url()],
-                _ => ["--seat-map".to_owned(), postgres.url()],
+                "portal" => vec![("--api", balancer.url())],
+                _ => {
+                    node.environment = vec![("TICKETFLOW_SEAT_MAP".to_owned(), postgres.url())];
+                    vec![("--buffer", nats.url()), ("--buffer-replicas", nats.nodes().len().to_string())]
+                }
             };
-            node.arguments.extend(more);
+            node.arguments.extend(more.into_iter().flat_map(|(name, value)| [name.to_owned(), value]));
             told(&node.name);
             node.start()?;
         }
@@ -271,15 +278,40 @@ impl System {
         }
     }
 
-    /// Stops all replicas and proves the log of each.
+    /// Waits until the tables in PostgreSQL have everything up to a position.
+    ///
+    /// # Errors
+    /// When they do not get there.
+    pub fn wait_for_tables(&self, position: u64) -> Result<()> {
+        let began = Instant::now();
+        let bearer = format!("Bearer {}", self.operator_key);
+        loop {
+            let node = self.projections.first().context("there is a node with projections")?;
+            let mut client = Client::new(node.address(), Duration::from_secs(5));
+            let status = client.get("/v1/ops/projections", &[("Authorization", &bearer)])?.json();
+            let tables =
+                status["data"].as_array().into_iter().flatten().find(|one| one["name"] == "postgres");
+            let tables = tables.context("the node keeps tables")?;
+            if tables["state"] == "live" && tables["position"].as_u64().is_some_and(|at| at >= position) {
+                return Ok(());
+            }
+            if began.elapsed() > AGREE_WITHIN {
+                bail!("the tables in PostgreSQL do not get to position {position}: {tables}");
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// Stops all replicas and proves the log of each, and the tables in PostgreSQL.
     ///
     /// # Errors
     /// With what does not hold.
     pub fn stop_and_verify(&mut self) -> Result<()> {
-        let binary = self.portal.binary.clone();
+        let (binary, tables) = (self.portal.binary.clone(), self.postgres.url());
         for node in self.commands.iter_mut().chain(&mut self.projections).chain([&mut self.portal]) {
             node.stop()?;
-            verify(&binary, &node.folder).with_context(|| format!("the log of {}", node.name))?;
+            let seat_map = (node.role == "projections").then_some(tables.as_str());
+            verify(&binary, &node.folder, seat_map).with_context(|| format!("the log of {}", node.name))?;
         }
         Ok(())
     }

@@ -1,8 +1,12 @@
 //! `ticketflow serve --buffer nats://...`: every sale gets into the stream, and nobody who sells waits for it.
 
+use serde_json::json;
 use ticketflow_testbed::{NatsServer, TestbedError};
 
 use crate::machine::{Machine, Serving, command, said};
+
+const UNREACHABLE: &str = r#"projection_state{projection="relay",state="unreachable"}"#;
+const LAG: &str = r#"projection_lag_events{projection="relay"}"#;
 
 fn metric(server: &Serving, name: &str) -> Option<u64> {
     let page = server.get("/metrics").body;
@@ -27,15 +31,23 @@ fn sales_are_relayed_also_those_of_an_outage_and_before_a_kill() {
     server.until("all is relayed", || metric(&server, "relay_messages_total") == Some(3));
     nats.process().kill();
     server.sell(&show, 1);
-    server.until("the outage is seen", || metric(&server, "relay_up") == Some(0));
+    server.until("the outage is seen", || metric(&server, UNREACHABLE) == Some(1));
     server.sell(&show, 2);
-    assert!(metric(&server, "relay_lag_events").is_some_and(|lag| lag > 0));
+    let relay = || server.get("/v1/ops/projections").json()["data"][1].clone();
+    server.until("the lag is seen", || metric(&server, LAG).is_some_and(|lag| lag > 0));
+    assert_eq!((&relay()["name"], &relay()["state"]), (&json!("relay"), &json!("unreachable")));
+    assert_eq!(relay()["actions"], json!([]));
+    assert!(relay()["last_error"].is_string(), "{}", relay());
+    let bearer = format!("Bearer {}", server.key);
+    let pause = "/v1/ops/projections/relay/pause";
+    let refused = server.post(pause, &[("Authorization", &bearer)], &json!({}));
+    assert_eq!(refused.json()["code"], "not_pausable");
     server.kill();
 
     nats.restart().expect("it comes up again");
     let server = machine.serve(&arguments);
     server.until("the rest is relayed", || {
-        metric(&server, "relay_lag_events") == Some(0) && metric(&server, "relay_up") == Some(1)
+        metric(&server, LAG) == Some(0) && metric(&server, UNREACHABLE) == Some(0)
     });
     assert_eq!(
         metric(&server, "relay_messages_total"),

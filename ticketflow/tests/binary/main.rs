@@ -4,6 +4,7 @@ mod buffer;
 mod demo;
 mod machine;
 mod monitoring;
+mod moving;
 mod openapi;
 mod operations;
 mod seat_map;

@@ -145,7 +145,7 @@ async fn a_message_that_is_no_batch_stops_the_replica_and_is_named() {
     sent.await.unwrap();
     let stopped = async {
         loop {
-            if let Some(ReplicaState::Stopped { reason }) = store.replica_state() {
+            if let Some(ReplicaState::Stopped { reason, .. }) = store.replica_state() {
                 return reason;
             }
             tokio::task::yield_now().await;
@@ -174,4 +174,24 @@ async fn appends_are_refused_while_the_server_is_down_and_taken_when_it_is_back(
     };
     tokio::time::timeout(std::time::Duration::from_secs(30), back).await.unwrap();
     assert_eq!(store.replica_state(), Some(ReplicaState::Following));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_in_which_nothing_is_written_is_over_when_the_server_is_back() {
+    let Some(mut server) = start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&server.event_store_url(), folder.path()).await.unwrap();
+    append(&store, 0..3).await;
+    let until = async |wanted: fn(&ReplicaState) -> bool| {
+        let reached = async {
+            while !store.replica_state().is_some_and(|state| wanted(&state)) {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(30), reached).await
+    };
+    server.process().kill();
+    until(|state| matches!(state, ReplicaState::Lost { .. })).await.expect("the loss is noticed");
+    server.restart().unwrap();
+    until(|state| *state == ReplicaState::Following).await.expect("so is the return");
 }

@@ -4,7 +4,7 @@ use futures_util::StreamExt;
 use ticketflow_event_store::{AppendError, Cursor, Expected, FollowError, LogServer, OfferError};
 
 use crate::double::Double;
-use crate::servers::{LONG, append, batch, connect, offer, open, stopped};
+use crate::servers::{LONG, append, batch, connect, followed, offer, open, stopped};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_offered_again_is_recognised_and_another_is_a_conflict() {
@@ -20,13 +20,13 @@ async fn a_batch_offered_again_is_recognised_and_another_is_a_conflict() {
         let refused = server.offer(&offer(number, expected, events)).await;
         assert_eq!(refused, Err(OfferError::Conflict), "{number} at {expected}");
     }
-    let mut batches = server.follow(Cursor::default());
+    let mut batches = followed(&server, Cursor::default());
     for (number, revision, events) in [(1, 1, 3), (2, 4, 2)] {
         let delivered = batches.next().await.unwrap().unwrap();
         let sent = offer(number, revision - 1, events).message;
         assert_eq!(serde_json::to_value(&delivered.message).unwrap(), serde_json::to_value(&sent).unwrap());
     }
-    let mut rest = server.follow(end);
+    let mut rest = followed(&server, end);
     assert_eq!(rest.next().await.unwrap().unwrap().cursor, server.end().await.unwrap());
 }
 
@@ -73,7 +73,7 @@ async fn batches_that_break_off_or_begin_in_the_middle_are_found() {
         server.offer(&offer(2, 3, 3)).await.unwrap();
         // The first event of all says what the log is.
         double.take_away(1 + left_out);
-        let damaged = server.follow(Cursor::default()).next().await.unwrap().unwrap_err();
+        let damaged = followed(&server, Cursor::default()).next().await.unwrap().unwrap_err();
         assert!(matches!(&damaged, FollowError::Damaged(text) if text.contains(reason)), "{damaged}");
     }
 }

@@ -1,5 +1,7 @@
 //! Servers that go away, come back, or come back with less.
 
+use std::time::Duration;
+
 use ticketflow_event_store::{AppendError, EventStore, Expected, ReplicaError, ReplicaState};
 
 use crate::double::Double;
@@ -79,4 +81,24 @@ async fn a_log_that_was_made_anew_is_another_log() {
     double.launch().await;
     let other = open(&url, folder.path()).await.err().expect("it is refused");
     assert!(matches!(other, ReplicaError::OtherLog { .. }), "{other}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_in_which_nothing_is_written_is_over_when_the_server_is_back() {
+    let mut double = Double::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&double.url("LOG"), folder.path()).await.unwrap();
+    append(&store, 0..3).await;
+    let until = async |wanted: fn(&ReplicaState) -> bool| {
+        let reached = async {
+            while !store.replica_state().is_some_and(|state| wanted(&state)) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(LONG, reached).await
+    };
+    double.stop().await;
+    until(|state| matches!(state, ReplicaState::Lost { .. })).await.expect("the loss is noticed");
+    double.launch().await;
+    until(|state| *state == ReplicaState::Following).await.expect("so is the return");
 }

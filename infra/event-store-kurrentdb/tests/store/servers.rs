@@ -4,11 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
 use ticketflow_domain::Timestamp;
 use ticketflow_domain::show::{SalesOpened, ShowEvent};
 use ticketflow_event_store::{
-    Append, BatchMessage, Category, EncodedEvents, EventStore, Expected, Head, LogOptions, Offer,
-    ReplicaError, ReplicaState, Revision, StreamId, Urgency, open_replica, push_show_event,
+    Append, BatchMessage, Category, Cursor, Delivered, EncodedEvents, EventStore, Expected, FollowError,
+    Followed, Head, LogOptions, LogServer, Offer, ReplicaError, ReplicaState, Revision, StreamId, Urgency,
+    open_replica, push_show_event,
 };
 use ticketflow_event_store_kurrentdb::{ConnectError, KurrentServer};
 
@@ -23,6 +26,19 @@ pub(crate) async fn connect(url: &str) -> Result<KurrentServer, ConnectError> {
 pub(crate) async fn open(url: &str, folder: &Path) -> Result<EventStore, ReplicaError> {
     let server = connect(url).await.expect("the server is fit for a log");
     open_replica(folder, Arc::new(server), LogOptions::default(), |_| {}).await
+}
+
+/// The batches behind a cursor.
+pub(crate) fn followed(
+    server: &KurrentServer,
+    after: Cursor,
+) -> BoxStream<'static, Result<Delivered, FollowError>> {
+    let batches = server.follow(after).filter_map(async |followed| match followed {
+        Ok(Followed::Listening) => None,
+        Ok(Followed::Batch(delivered)) => Some(Ok(delivered)),
+        Err(error) => Some(Err(error)),
+    });
+    batches.boxed()
 }
 
 pub(crate) fn stream() -> StreamId {
@@ -65,7 +81,7 @@ pub(crate) async fn append(store: &EventStore, numbers: std::ops::Range<u64>) {
 pub(crate) async fn stopped(store: &EventStore) -> String {
     let stopped = async {
         loop {
-            if let Some(ReplicaState::Stopped { reason }) = store.replica_state() {
+            if let Some(ReplicaState::Stopped { reason, .. }) = store.replica_state() {
                 return reason;
             }
             tokio::task::yield_now().await;

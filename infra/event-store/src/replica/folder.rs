@@ -38,7 +38,10 @@ pub(super) fn content(folder: &Path) -> io::Result<Content> {
 /// Makes the folder the replica of a log.
 pub(super) fn name(folder: &Path, identity: &str) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    fs::write(folder.join(IDENTITY_FILE), format!("{identity}\n"))
+    // Written beside and renamed: a crash leaves it whole or absent.
+    let unfinished = folder.join("replica-of.new");
+    fs::write(&unfinished, format!("{identity}\n"))?;
+    fs::rename(unfinished, folder.join(IDENTITY_FILE))
 }
 
 /// Throws away what a power cut damaged; the server has it all.

@@ -4,9 +4,10 @@
 //! compared with it; a batch whose writer had seen another history stops the replica.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::StreamExt;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use super::append::jittered;
 use super::folder::{Place, store_place};
@@ -15,11 +16,13 @@ use super::{Replica, ReplicaState};
 use crate::append::{Append, AppendError, Appended, Expected};
 use crate::index::Head;
 use crate::json::BatchJsonError;
-use crate::log_server::{Cursor, Delivered, FollowError};
+use crate::log_server::{Cursor, Delivered, FollowError, Followed};
 use crate::reader::ReadError;
 
 /// Batches after which the place is stored: so many are compared again at the next start, in a fraction of a second.
 const BATCHES_BETWEEN_PLACES: u32 = 2_000;
+/// How often it is looked whether the feed brings what the server has.
+const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 /// Pauses before the server is tried again: the first and the longest.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
@@ -34,8 +37,22 @@ enum Difference {
     OtherBatch { cursor: Cursor, position: u64 },
     #[error("the writer of the batch at {cursor} had seen another history up to position {position}")]
     OtherHistory { cursor: Cursor, position: u64 },
-    #[error("the replica's log cannot be read: {0}")]
+    #[error(
+        "the replica's log cannot be read: {0}; end the process, remove the folders `log` and `snapshots`, and start it: the server has it all"
+    )]
     Read(#[from] ReadError),
+}
+
+/// Says so when following ends by a panic: nothing comes any more, and nobody else would notice.
+struct EndOfFollowing(Arc<Replica>);
+
+impl Drop for EndOfFollowing {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let reason = "following the server ended by an error of this software".to_owned();
+            self.0.state.send_replace(ReplicaState::Stopped { since: Instant::now().into_std(), reason });
+        }
+    }
 }
 
 /// Writes what the server delivers into the log.
@@ -57,6 +74,7 @@ impl Follower {
     }
 
     pub(super) async fn run(mut self) {
+        let _ended = EndOfFollowing(self.replica.clone());
         let mut stopping = self.replica.stopping.subscribe();
         tokio::select! {
             () = self.follow() => {}
@@ -69,15 +87,34 @@ impl Follower {
         let mut pause = PAUSE.0;
         loop {
             let mut batches = self.replica.server.follow(self.place.cursor);
+            let mut look = tokio::time::interval_at(Instant::now() + LOOK_INTERVAL, LOOK_INTERVAL);
+            look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            // The server's end at the last look, and the own place then.
+            let mut looked = None;
             let reason = loop {
-                let delivered = match batches.next().await {
-                    Some(Ok(delivered)) => delivered,
+                let followed = tokio::select! {
+                    biased;
+                    followed = batches.next() => followed,
+                    _ = look.tick() => {
+                        // A feed that says nothing of what is there has come to a standstill.
+                        if looked.is_some_and(|(end, place)| place == self.place.cursor && end > place) {
+                            break "the server's feed stands still".to_owned();
+                        }
+                        let end = tokio::time::timeout(LOOK_INTERVAL, self.replica.server.end()).await;
+                        looked = end.ok().and_then(Result::ok).map(|end| (end, self.place.cursor));
+                        continue;
+                    }
+                };
+                match followed {
+                    Some(Ok(Followed::Listening)) => {}
+                    Some(Ok(Followed::Batch(delivered))) => {
+                        if let Err(difference) = self.take(delivered).await {
+                            return self.stop(&difference);
+                        }
+                    }
                     Some(Err(FollowError::Lost(reason))) => break reason,
                     Some(Err(error @ FollowError::Damaged(_))) => return self.stop(&error),
                     None => break "the server ended the feed".to_owned(),
-                };
-                if let Err(difference) = self.take(delivered).await {
-                    return self.stop(&difference);
                 }
                 pause = PAUSE.0;
                 self.found();
@@ -106,10 +143,11 @@ impl Follower {
         self.before = std::mem::replace(&mut self.place, Place { cursor, head });
         self.heads.push(head);
         self.replica.compared.store(head.position, std::sync::atomic::Ordering::SeqCst);
-        self.replica.reached.send_replace(cursor);
+        // Before anybody hears that the batch is here: whoever then looks for the own one finds it.
         if let Some(appended) = appended {
             self.replica.waiters.arrived(&batch_id, appended);
         }
+        self.replica.reached.send_replace(cursor);
         self.since_stored += 1;
         if self.since_stored >= BATCHES_BETWEEN_PLACES {
             self.store_place();
@@ -188,7 +226,7 @@ impl Follower {
             let news = matches!(state, ReplicaState::Following);
             if news {
                 tracing::warn!(reason, "lost the log server; trying again");
-                *state = ReplicaState::Lost { since: Instant::now(), reason };
+                *state = ReplicaState::Lost { since: Instant::now().into_std(), reason };
             }
             news
         });
@@ -197,6 +235,6 @@ impl Follower {
     fn stop(&self, difference: &dyn std::error::Error) {
         let reason = difference.to_string();
         tracing::error!(reason, "the replica stops for good: it is not of the history that the server has");
-        self.replica.state.send_replace(ReplicaState::Stopped { reason });
+        self.replica.state.send_replace(ReplicaState::Stopped { since: Instant::now().into_std(), reason });
     }
 }

@@ -44,6 +44,8 @@ pub enum ReplicaState {
     },
     /// The server's log is not the one that this replica has: nothing more is taken from it, and nothing appended.
     Stopped {
+        /// When that was found.
+        since: Instant,
         /// What differs.
         reason: String,
     },

@@ -160,7 +160,7 @@ async fn catch_up(
             moved = reached.changed() => if moved.is_err() { break },
             changed = state.changed() => if changed.is_err() { break },
         }
-        if let ReplicaState::Stopped { reason } = replica.state() {
+        if let ReplicaState::Stopped { reason, .. } = replica.state() {
             return Err(ReplicaError::Stopped { reason });
         }
     }

@@ -34,7 +34,8 @@ pub(crate) async fn projections(
     let path = "/v1/ops/projections/stream";
     match portal.config.api.forward_signed(&key, path, &headers).await {
         Ok(answer) if answer.status() == StatusCode::OK => {
-            let said = in_words(portal, language, answer.into_body().into_data_stream());
+            let closing = (portal.config.closing)();
+            let said = in_words(portal, language, answer.into_body().into_data_stream()).take_until(closing);
             let headers = [
                 (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
                 (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
@@ -117,7 +118,7 @@ pub(crate) async fn seats(
 async fn hand_on(portal: &Portal, path: &str, headers: &HeaderMap) -> Response {
     let Ok(key) = key_of(headers) else { return StatusCode::UNAUTHORIZED.into_response() };
     match portal.config.api.forward_signed(&key, path, headers).await {
-        Ok(answer) => handed_on(answer),
+        Ok(answer) => handed_on(portal, answer),
         Err(error) => unavailable(path, &error),
     }
 }

@@ -119,25 +119,22 @@ fn actions(texts: &'static OperatorTexts, card: &Card) -> Markup {
     let offered = |action: Action| card.actions.contains(&action);
     let address = |action: Action| format!("/ops/projections/{}/{}", card.name, action.name());
     html! {
-        @if card.name == "memory" {
-            p.hint.projection-actions { (texts.no_actions) }
-        } @else {
-            div.projection-actions role="group" aria-label=(texts.actions) {
-                @for action in [Action::Resume, Action::Pause] {
-                    form method="post" action=(address(action)) data-action=(action.name()) hidden[!offered(action)] {
-                        button.button.quiet[action == Action::Pause] type="submit" title=(explain(texts, action)) { (name(texts, action)) }
-                    }
+        p.hint.projection-actions data-no-actions hidden[!card.actions.is_empty()] { (texts.no_actions) }
+        div.projection-actions role="group" aria-label=(texts.actions) {
+            @for action in [Action::Resume, Action::Pause] {
+                form method="post" action=(address(action)) data-action=(action.name()) hidden[!offered(action)] {
+                    button.button.quiet[action == Action::Pause] type="submit" title=(explain(texts, action)) { (name(texts, action)) }
                 }
-                @for (action, confirm) in [(Action::Skip, texts.skip_confirm), (Action::Rebuild, texts.rebuild_confirm)] {
-                    details data-action=(action.name()) hidden[!offered(action)] {
-                        summary.button.quiet { (name(texts, action)) "…" }
-                        form method="post" action=(address(action)) {
-                            p.hint { (explain(texts, action)) }
-                            @if action == Action::Skip {
-                                label.field { span { (texts.skip_reason) } input type="text" name="reason" required maxlength="500" autocomplete="off"; }
-                            }
-                            button.button.danger[action == Action::Skip] type="submit" { (confirm) }
+            }
+            @for (action, confirm) in [(Action::Skip, texts.skip_confirm), (Action::Rebuild, texts.rebuild_confirm)] {
+                details data-action=(action.name()) hidden[!offered(action)] {
+                    summary.button.quiet { (name(texts, action)) "…" }
+                    form method="post" action=(address(action)) {
+                        p.hint { (explain(texts, action)) }
+                        @if action == Action::Skip {
+                            label.field { span { (texts.skip_reason) } input type="text" name="reason" required maxlength="500" autocomplete="off"; }
                         }
+                        button.button.danger[action == Action::Skip] type="submit" { (confirm) }
                     }
                 }
             }

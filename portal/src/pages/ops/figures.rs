@@ -188,7 +188,7 @@ fn card(frame: &Frame<'_>, texts: &'static OperatorTexts, projection: &Projectio
         name: projection.name.clone(),
         mark: mark(projection),
         rebuild_percent: percent,
-        actions: Action::ALL.into_iter().filter(|action| action.fits(projection)).collect(),
+        actions: projection.actions.iter().filter_map(|name| Action::parse(name)).collect(),
         words,
         lag_seconds: projection.lag_seconds,
         position: projection.position,
@@ -204,6 +204,7 @@ fn state(texts: &OperatorTexts, state: &str) -> String {
         "paused" => texts.state_paused,
         "stopped" => texts.state_stopped,
         "unreachable" => texts.state_unreachable,
+        "standby" => texts.state_standby,
         other => other,
     };
     known.to_owned()
@@ -302,6 +303,15 @@ mod tests {
         let strange = said(vec![projection("postgres", "dreaming", Verdict::Other)]);
         assert_eq!(strange.title, "postgres does not move");
         assert_eq!(strange.projections[0].words.state, "dreaming");
+    }
+
+    #[test]
+    fn actions_are_offered_as_the_api_says_and_only_those_that_have_a_button() {
+        let mut stopped = projection("postgres", "stopped", Verdict::Halted);
+        stopped.actions = ["resume", "defragment", "skip"].map(str::to_owned).into();
+        assert_eq!(said(vec![stopped]).projections[0].actions, [Action::Resume, Action::Skip]);
+        let standby = said(vec![projection("relay", "standby", Verdict::KeepingUp)]);
+        assert_eq!((standby.projections[0].words.state.as_str(), standby.mark), ("Standing by", Mark::Good));
     }
 
     #[test]

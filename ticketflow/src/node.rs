@@ -72,9 +72,8 @@ pub(crate) struct CommandArguments {
 /// Options of roles that have pages.
 #[derive(Args)]
 pub(crate) struct PageArguments {
-    /// The address that browsers use, such as https://tickets.example, where a proxy stands in front; with https cookies are for
-    /// that alone
-    #[arg(long, env = "TICKETFLOW_PUBLIC_ORIGIN", value_parser = parse_origin)]
+    /// The address that browsers use, where a proxy stands in front of the pages; with https, cookies are for that alone
+    #[arg(long, env = "TICKETFLOW_PUBLIC_ORIGIN", value_parser = parse_origin, value_name = "https://HOST")]
     public_origin: Option<String>,
 }
 

@@ -243,3 +243,29 @@ async fn refund_cancelled(service: &CommandService, show: &ShowHandle) -> bool {
     let refund_ids = (0..REFUNDS_PER_COMMAND).map(|_| RefundId::from_bytes(fresh_ulid(now))).collect();
     matches!(show.decide(ShowCommand::RefundCancelledShow { refund_ids }, None).await, Outcome::Done(_))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn under_way(orders: &[u8]) -> Vec<PaymentAttempt> {
+        let attempt = |&order: &u8| {
+            let order_id = OrderId::from_bytes([order; 16]);
+            PaymentAttempt { order_id, amount: 1, seats: 1, charge: None }
+        };
+        orders.iter().map(attempt).collect()
+    }
+
+    #[test]
+    fn a_payment_is_taken_up_once_and_only_after_it_was_seen_for_long() {
+        let (seen, long) = (Seen::default(), Duration::from_secs(3_600));
+        assert!(due(&seen, under_way(&[1, 2]), long).is_empty());
+        assert_eq!(due(&seen, under_way(&[1, 2, 3]), Duration::ZERO).len(), 3);
+        assert!(due(&seen, under_way(&[1, 2, 3]), Duration::ZERO).is_empty(), "each once");
+        // The first ended, and the second could not be brought to its end.
+        lock(&seen).remove(&OrderId::from_bytes([2; 16]));
+        let again = due(&seen, under_way(&[2, 3]), Duration::ZERO);
+        assert!(again.len() == 1 && again[0].order_id == OrderId::from_bytes([2; 16]));
+        assert_eq!(lock(&seen).len(), 2, "what is over is forgotten");
+    }
+}

@@ -4,6 +4,7 @@
 //! ([`show::decide`]), and events are folded into the state ([`show::ShowState::evolve`]), which never
 //! fails. Time, ids and limits arrive from outside. Storing, sending and waiting belong to the services.
 
+pub mod billing;
 pub mod customer;
 pub mod ids;
 pub mod money;

@@ -12,15 +12,13 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use ticketflow_domain::Timestamp;
-use ticketflow_domain::customer::CustomerEvent;
-use ticketflow_domain::ops::OpsEvent;
-use ticketflow_domain::show::ShowEvent;
 
 use crate::append::{Append, EncodedEvents, Expected, Urgency};
-use crate::codec::{push_customer_event, push_ops_event, push_show_event};
 use crate::index::Head;
-use crate::json::{BatchJsonError, CommandJson, commands_json, commands_metadata, events_json, hexadecimal};
-use crate::stream::{Category, Position, Revision, StreamId};
+use crate::json::{
+    BatchJsonError, CommandJson, EventJson, commands_json, commands_metadata, events_json, hexadecimal,
+};
+use crate::stream::{Position, Revision, StreamId};
 
 /// A batch without its place in the log.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -84,23 +82,8 @@ impl BatchMessage {
         let stream: StreamId = self.stream.parse().map_err(|_| invalid("stream"))?;
         let mut events = EncodedEvents::new();
         for event in &self.events {
-            let pushed = match stream.category {
-                Category::Show => {
-                    let event: ShowEvent = parse(event).ok_or_else(|| invalid("events"))?;
-                    push_show_event(&mut events, &event)
-                }
-                Category::Customer => {
-                    let event: CustomerEvent = parse(event).ok_or_else(|| invalid("events"))?;
-                    push_customer_event(&mut events, &event)
-                }
-                Category::Ops => {
-                    let event: OpsEvent = parse(event).ok_or_else(|| invalid("events"))?;
-                    push_ops_event(&mut events, &event)
-                }
-                Category::Billing => {
-                    return Err(BatchJsonError::UnknownCategory { stream: self.stream.clone() });
-                }
-            };
+            let event = EventJson::parse(stream.category, event).ok_or_else(|| invalid("events"))?;
+            let pushed = event.push(stream.category, &mut events).ok_or_else(|| invalid("events"))?;
             pushed.map_err(|source| BatchJsonError::Event { position, source })?;
         }
         Ok(Append {
@@ -130,8 +113,4 @@ impl BatchMessage {
             .ok_or(BatchJsonError::Field { field: "seen.chain_hash", position })?;
         Ok(Head { position, chain_hash })
     }
-}
-
-fn parse<'a, T: Deserialize<'a>>(event: &'a RawValue) -> Option<T> {
-    serde_json::from_str(event.get()).ok()
 }

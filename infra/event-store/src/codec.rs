@@ -10,6 +10,7 @@ use rkyv::rancor::Error as ArchiveError;
 use rkyv::ser::allocator::ArenaHandle;
 use rkyv::util::AlignedVec;
 use rkyv::{Archive, Deserialize, Serialize};
+use ticketflow_domain::billing::BillingEvent;
 use ticketflow_domain::customer::CustomerEvent;
 use ticketflow_domain::ops::OpsEvent;
 use ticketflow_domain::show::ShowEvent;
@@ -38,6 +39,16 @@ mod number {
     pub(super) const TICKET_CHECKED_IN: u16 = 17;
     pub(super) const PLACEHOLDER_CREATED: u16 = 101;
     pub(super) const BUYER_DETAILS_RECORDED: u16 = 102;
+    pub(super) const SERIES_OPENED: u16 = 201;
+    pub(super) const FOLIO_RANGE_LOADED: u16 = 202;
+    pub(super) const DOCUMENT_ISSUED: u16 = 203;
+    pub(super) const DOCUMENT_SUBMITTED: u16 = 204;
+    pub(super) const DOCUMENT_ACCEPTED: u16 = 205;
+    pub(super) const DOCUMENT_REFUSED: u16 = 206;
+    pub(super) const DOCUMENT_MAILED: u16 = 207;
+    pub(super) const SOURCE_PARKED: u16 = 208;
+    pub(super) const SOURCE_RETRIED: u16 = 209;
+    pub(super) const SOURCE_SKIPPED: u16 = 210;
     pub(super) const PROJECTION_BATCH_SKIPPED: u16 = 301;
 }
 
@@ -147,6 +158,45 @@ pub fn customer_event(record: EventRecord<'_>) -> Result<CustomerEvent, CodecErr
     Ok(match (record.event_type, record.version) {
         (number::PLACEHOLDER_CREATED, VERSION_1) => CustomerEvent::PlaceholderCreated(read(record)?),
         (number::BUYER_DETAILS_RECORDED, VERSION_1) => CustomerEvent::BuyerDetailsRecorded(read(record)?),
+        (event_type, version) => return Err(CodecError::UnknownType { event_type, version }),
+    })
+}
+
+/// Adds an event of a billing stream.
+///
+/// # Errors
+/// [`CodecError::Unarchivable`]; then the event is not added.
+pub fn push_billing_event(events: &mut EncodedEvents, event: &BillingEvent) -> Result<(), CodecError> {
+    match event {
+        BillingEvent::SeriesOpened(event) => push(events, number::SERIES_OPENED, event),
+        BillingEvent::FolioRangeLoaded(event) => push(events, number::FOLIO_RANGE_LOADED, event),
+        BillingEvent::DocumentIssued(event) => push(events, number::DOCUMENT_ISSUED, event),
+        BillingEvent::DocumentSubmitted(event) => push(events, number::DOCUMENT_SUBMITTED, event),
+        BillingEvent::DocumentAccepted(event) => push(events, number::DOCUMENT_ACCEPTED, event),
+        BillingEvent::DocumentRefused(event) => push(events, number::DOCUMENT_REFUSED, event),
+        BillingEvent::DocumentMailed(event) => push(events, number::DOCUMENT_MAILED, event),
+        BillingEvent::SourceParked(event) => push(events, number::SOURCE_PARKED, event),
+        BillingEvent::SourceRetried(event) => push(events, number::SOURCE_RETRIED, event),
+        BillingEvent::SourceSkipped(event) => push(events, number::SOURCE_SKIPPED, event),
+    }
+}
+
+/// Reads an event of a billing stream.
+///
+/// # Errors
+/// [`CodecError`].
+pub fn billing_event(record: EventRecord<'_>) -> Result<BillingEvent, CodecError> {
+    Ok(match (record.event_type, record.version) {
+        (number::SERIES_OPENED, VERSION_1) => BillingEvent::SeriesOpened(read(record)?),
+        (number::FOLIO_RANGE_LOADED, VERSION_1) => BillingEvent::FolioRangeLoaded(read(record)?),
+        (number::DOCUMENT_ISSUED, VERSION_1) => BillingEvent::DocumentIssued(read(record)?),
+        (number::DOCUMENT_SUBMITTED, VERSION_1) => BillingEvent::DocumentSubmitted(read(record)?),
+        (number::DOCUMENT_ACCEPTED, VERSION_1) => BillingEvent::DocumentAccepted(read(record)?),
+        (number::DOCUMENT_REFUSED, VERSION_1) => BillingEvent::DocumentRefused(read(record)?),
+        (number::DOCUMENT_MAILED, VERSION_1) => BillingEvent::DocumentMailed(read(record)?),
+        (number::SOURCE_PARKED, VERSION_1) => BillingEvent::SourceParked(read(record)?),
+        (number::SOURCE_RETRIED, VERSION_1) => BillingEvent::SourceRetried(read(record)?),
+        (number::SOURCE_SKIPPED, VERSION_1) => BillingEvent::SourceSkipped(read(record)?),
         (event_type, version) => return Err(CodecError::UnknownType { event_type, version }),
     })
 }

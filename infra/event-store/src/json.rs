@@ -4,14 +4,17 @@
 
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use ticketflow_domain::Timestamp;
+use ticketflow_domain::billing::BillingEvent;
 use ticketflow_domain::customer::CustomerEvent;
 use ticketflow_domain::ops::OpsEvent;
 use ticketflow_domain::show::ShowEvent;
 
 use crate::append::{Append, EncodedEvents, Expected, Urgency};
 use crate::codec::{
-    CodecError, customer_event, ops_event, push_customer_event, push_ops_event, push_show_event, show_event,
+    CodecError, billing_event, customer_event, ops_event, push_billing_event, push_customer_event,
+    push_ops_event, push_show_event, show_event,
 };
 use crate::frame::{Batch, EventRecord, Events};
 use crate::metadata::{CommandRecord, MetadataError, decode_commands, encode_commands};
@@ -61,7 +64,36 @@ pub struct CommandJson {
 pub enum EventJson {
     Show(ShowEvent),
     Customer(CustomerEvent),
+    Billing(BillingEvent),
     Ops(OpsEvent),
+}
+
+impl EventJson {
+    /// Reads an event of a stream of this category; `None` for what is none.
+    pub(crate) fn parse(category: Category, json: &RawValue) -> Option<Self> {
+        let json = json.get();
+        match category {
+            Category::Show => serde_json::from_str(json).ok().map(Self::Show),
+            Category::Customer => serde_json::from_str(json).ok().map(Self::Customer),
+            Category::Billing => serde_json::from_str(json).ok().map(Self::Billing),
+            Category::Ops => serde_json::from_str(json).ok().map(Self::Ops),
+        }
+    }
+
+    /// Adds it to a batch of a stream of this category; `None` where it does not belong there.
+    pub(crate) fn push(
+        &self,
+        category: Category,
+        events: &mut EncodedEvents,
+    ) -> Option<Result<(), CodecError>> {
+        Some(match (category, self) {
+            (Category::Show, Self::Show(event)) => push_show_event(events, event),
+            (Category::Customer, Self::Customer(event)) => push_customer_event(events, event),
+            (Category::Billing, Self::Billing(event)) => push_billing_event(events, event),
+            (Category::Ops, Self::Ops(event)) => push_ops_event(events, event),
+            _ => return None,
+        })
+    }
 }
 
 /// Why a batch has no JSON shape, or JSON no batch.
@@ -85,12 +117,6 @@ pub enum BatchJsonError {
         #[source]
         source: MetadataError,
     },
-    /// The category has no events yet.
-    #[error("stream {stream} is of a category whose events this version does not know")]
-    UnknownCategory {
-        /// Its name.
-        stream: String,
-    },
     /// A field does not say what it should.
     #[error("the field {field} of the batch at position {position} is not valid")]
     Field {
@@ -111,9 +137,7 @@ pub(crate) fn events_json(
         Category::Show => show_event(record).map(EventJson::Show),
         Category::Customer => customer_event(record).map(EventJson::Customer),
         Category::Ops => ops_event(record).map(EventJson::Ops),
-        Category::Billing => {
-            Err(CodecError::UnknownType { event_type: record.event_type, version: record.version })
-        }
+        Category::Billing => billing_event(record).map(EventJson::Billing),
     };
     let events: Result<_, CodecError> = records.map(event).collect();
     events.map_err(|source| BatchJsonError::Event { position, source })
@@ -168,12 +192,7 @@ impl BatchJson {
         let stream: StreamId = self.stream.parse().map_err(|_| invalid("stream"))?;
         let mut events = EncodedEvents::new();
         for event in &self.events {
-            let pushed = match (stream.category, event) {
-                (Category::Show, EventJson::Show(event)) => push_show_event(&mut events, event),
-                (Category::Customer, EventJson::Customer(event)) => push_customer_event(&mut events, event),
-                (Category::Ops, EventJson::Ops(event)) => push_ops_event(&mut events, event),
-                _ => return Err(invalid("events")),
-            };
+            let pushed = event.push(stream.category, &mut events).ok_or_else(|| invalid("events"))?;
             pushed.map_err(|source| BatchJsonError::Event { position, source })?;
         }
         let metadata = commands_metadata(&self.commands).ok_or_else(|| invalid("commands"))?;

@@ -46,8 +46,8 @@ mod writer;
 pub use append::{Append, AppendError, Appended, EncodedEvents, Expected, Urgency};
 pub use batch_message::{BatchMessage, SeenHead};
 pub use codec::{
-    CodecError, customer_event, ops_event, push_customer_event, push_ops_event, push_show_event,
-    push_snapshot_part, show_event, take_snapshot_part,
+    CodecError, billing_event, customer_event, ops_event, push_billing_event, push_customer_event,
+    push_ops_event, push_show_event, push_snapshot_part, show_event, take_snapshot_part,
 };
 pub use disk::{Disk, DiskError, DiskFile, DiskLock, LockError};
 pub use event_store::EventStore;

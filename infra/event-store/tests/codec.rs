@@ -7,6 +7,11 @@
 
 use std::path::PathBuf;
 
+use ticketflow_domain::billing::{
+    Amounts, BillingEvent, DocumentAccepted, DocumentId, DocumentIssued, DocumentMailed, DocumentRefused,
+    DocumentSubmitted, DocumentType, FolioRangeLoaded, Issuer, RefundReference, Scheme, SeriesOpened,
+    SourceParked, SourceRetried, SourceSkipped,
+};
 use ticketflow_domain::customer::{BuyerDetailsRecorded, CustomerEvent, PlaceholderCreated};
 use ticketflow_domain::ops::{OpsEvent, ProjectionBatchSkipped};
 use ticketflow_domain::plan::{
@@ -15,8 +20,8 @@ use ticketflow_domain::plan::{
 use ticketflow_domain::show::*;
 use ticketflow_domain::{Currency, CustomerId, HoldId, OrderId, RefundId, ShowId, TicketId, Timestamp};
 use ticketflow_event_store::{
-    CodecError, EncodedEvents, EventRecord, customer_event, ops_event, push_customer_event, push_ops_event,
-    push_show_event, show_event,
+    CodecError, EncodedEvents, EventRecord, billing_event, customer_event, ops_event, push_billing_event,
+    push_customer_event, push_ops_event, push_show_event, show_event,
 };
 
 fn at(millis: i64) -> Timestamp {
@@ -153,6 +158,88 @@ fn customer_events() -> Vec<(&'static str, CustomerEvent)> {
     ]
 }
 
+fn billing_events() -> Vec<(&'static str, BillingEvent)> {
+    let issuer = Issuer {
+        name: "Teatro Caleta Clara SpA".into(),
+        tax_id: "76.123.456-0".into(),
+        activity: "Espectáculos".into(),
+        address: "Costanera 12".into(),
+        district: "Ñuñoa".into(),
+        city: "Santiago".into(),
+        resolution: "0 del 2026-01-01".into(),
+        is_demo: true,
+    };
+    let document = DocumentId { document_type: DocumentType::FiscalCreditNote, folio: 12 };
+    let receipt = DocumentId { document_type: DocumentType::TaxedReceipt, folio: u64::MAX };
+    let order_id = OrderId::from_bytes([2; 16]);
+    let issued = DocumentIssued {
+        document,
+        order_id,
+        customer_id: CustomerId::from_bytes([3; 16]),
+        show_id: ShowId::from_bytes([9; 16]),
+        refund: Some(RefundReference { refund_id: RefundId::from_bytes([4; 16]), receipt, annuls: true }),
+        source_position: 41,
+        amounts: Amounts { total: 11_900, net: 10_000, tax: 1_900, exempt: 0 },
+        currency: Currency::CLP,
+        issued_at: at(21),
+    };
+    let loaded = FolioRangeLoaded {
+        document_type: DocumentType::ExemptReceipt,
+        first: 1,
+        last: 500,
+        expires_at: Some(at(20)),
+        authorisation: "<AUTORIZACION/>".into(),
+        at: at(19),
+    };
+    let parked = SourceParked {
+        source_position: 41,
+        order_id,
+        error: "connection refused".into(),
+        attempts: 8,
+        at: at(26),
+    };
+    let series = "CALETA".parse().unwrap();
+    vec![
+        (
+            "series_opened",
+            BillingEvent::SeriesOpened(SeriesOpened { series, scheme: Scheme::Chile, issuer, at: at(18) }),
+        ),
+        ("folio_range_loaded", BillingEvent::FolioRangeLoaded(loaded)),
+        ("document_issued", BillingEvent::DocumentIssued(issued)),
+        (
+            "document_submitted",
+            BillingEvent::DocumentSubmitted(DocumentSubmitted {
+                document,
+                track_id: "000000000000123".into(),
+                at: at(22),
+            }),
+        ),
+        ("document_accepted", BillingEvent::DocumentAccepted(DocumentAccepted { document, at: at(23) })),
+        (
+            "document_refused",
+            BillingEvent::DocumentRefused(DocumentRefused { document, reason: "esquema".into(), at: at(24) }),
+        ),
+        (
+            "document_mailed",
+            BillingEvent::DocumentMailed(DocumentMailed {
+                document,
+                message_id: "<1@caleta>".into(),
+                at: at(25),
+            }),
+        ),
+        ("source_parked", BillingEvent::SourceParked(parked)),
+        ("source_retried", BillingEvent::SourceRetried(SourceRetried { source_position: 41, at: at(27) })),
+        (
+            "source_skipped",
+            BillingEvent::SourceSkipped(SourceSkipped {
+                source_position: 41,
+                reason: "a mano".into(),
+                at: at(28),
+            }),
+        ),
+    ]
+}
+
 fn ops_events() -> Vec<(&'static str, OpsEvent)> {
     let skipped = ProjectionBatchSkipped {
         projection: "postgres".into(),
@@ -212,6 +299,15 @@ fn every_customer_event_has_a_sample_that_reads_back() {
 }
 
 #[test]
+fn every_billing_event_has_a_sample_that_reads_back() {
+    for (name, event) in billing_events() {
+        let mut encoded = EncodedEvents::new();
+        push_billing_event(&mut encoded, &event).unwrap();
+        check(name, &encoded, |record| assert_eq!(billing_event(record).unwrap(), event, "{name}"));
+    }
+}
+
+#[test]
 fn every_ops_event_has_a_sample_that_reads_back() {
     for (name, event) in ops_events() {
         let mut encoded = EncodedEvents::new();
@@ -229,6 +325,10 @@ fn every_event_survives_json() {
     for (name, event) in customer_events() {
         let json = serde_json::to_string(&event).unwrap();
         assert_eq!(serde_json::from_str::<CustomerEvent>(&json).unwrap(), event, "{name}: {json}");
+    }
+    for (name, event) in billing_events() {
+        let json = serde_json::to_string(&event).unwrap();
+        assert_eq!(serde_json::from_str::<BillingEvent>(&json).unwrap(), event, "{name}: {json}");
     }
     for (name, event) in ops_events() {
         let json = serde_json::to_string(&event).unwrap();

@@ -1,0 +1,221 @@
+//! Random histories of shows get their documents: each order one receipt, each refund one credit note, folios without a gap, whatever
+//! ends billing in between and however many work at it.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../../projections/tests/history/mod.rs"]
+mod history;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use history::History;
+use ticketflow_billing_projector::{Billing, BillingHandle, BillingOptions, Books, Phase};
+use ticketflow_domain::Timestamp;
+use ticketflow_domain::billing::{
+    BillingCommand, BillingEvent, DocumentIssued, DocumentType, Issuer, LoadFolioRange, Scheme, SeriesCode,
+};
+use ticketflow_domain::show::ShowEvent;
+use ticketflow_event_store::{
+    Category, EmbeddedLog, EventStore, LogOptions, SimDisk, StreamId, billing_event, show_event,
+};
+
+/// Past this a wait has failed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn now() -> Timestamp {
+    Timestamp::from_millis(1_893_456_000_000)
+}
+
+fn series() -> SeriesCode {
+    "CALETA".parse().unwrap()
+}
+
+fn options(scheme: Scheme, receipt_type: DocumentType) -> BillingOptions {
+    let issuer = Issuer {
+        name: "Teatro Caleta Clara SpA".into(),
+        tax_id: "76.123.456-0".into(),
+        activity: "Espectáculos".into(),
+        address: "Costanera 12".into(),
+        district: "Ñuñoa".into(),
+        city: "Santiago".into(),
+        resolution: String::new(),
+        is_demo: true,
+    };
+    BillingOptions { series: series(), scheme, issuer, receipt_type }
+}
+
+fn log() -> EmbeddedLog {
+    EmbeddedLog::open(Arc::new(SimDisk::new(1)), LogOptions::default()).unwrap().0
+}
+
+fn start(log: &EmbeddedLog) -> BillingHandle {
+    Billing::start(log.clone().into(), options(Scheme::Plain, DocumentType::Receipt), now)
+}
+
+async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let since = Instant::now();
+    while !holds() {
+        assert!(since.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// All orders and refunds in the log, in its order, by the position of their event.
+fn wanted(log: &EmbeddedLog) -> BTreeMap<u64, (String, i64)> {
+    let mut wanted = BTreeMap::new();
+    let mut reader = log.read_from(1).unwrap();
+    while let Some(batch) = reader.next_batch().unwrap() {
+        if batch.stream().category == Category::Show {
+            for (record, position) in batch.events().zip(batch.first_position()..) {
+                match show_event(record).unwrap() {
+                    ShowEvent::OrderPaid(paid) => {
+                        wanted.insert(position, (paid.order_id.to_string(), paid.total));
+                    }
+                    ShowEvent::TicketsRefunded(refunded) => {
+                        wanted.insert(position, (refunded.refund_id.to_string(), refunded.amount));
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+    wanted
+}
+
+fn documents(log: &EmbeddedLog) -> Vec<DocumentIssued> {
+    let stream = StreamId::new(Category::Billing, series().to_bytes());
+    let mut reader = log.read_stream(stream, 1).unwrap();
+    let mut documents = Vec::new();
+    while let Some(batch) = reader.next_batch().unwrap() {
+        for record in batch.events() {
+            if let BillingEvent::DocumentIssued(issued) = billing_event(record).unwrap() {
+                documents.push(issued);
+            }
+        }
+    }
+    documents
+}
+
+/// Every order and refund has its one document, of its amount, and folios are 1 to n of each kind.
+fn complete(log: &EmbeddedLog) {
+    let (wanted, documents) = (wanted(log), documents(log));
+    let mut folios: BTreeMap<DocumentType, Vec<u64>> = BTreeMap::new();
+    let mut given = BTreeMap::new();
+    for issued in &documents {
+        folios.entry(issued.document.document_type).or_default().push(issued.document.folio);
+        let owner =
+            issued.refund.as_ref().map_or(issued.order_id.to_string(), |refund| refund.refund_id.to_string());
+        let before = given.insert(issued.source_position, (owner, issued.amounts.total));
+        assert_eq!(before, None, "a second document for position {}", issued.source_position);
+    }
+    assert_eq!(given, wanted);
+    for (document_type, folios) in folios {
+        assert!(folios.iter().copied().eq(1..=folios.len() as u64), "{document_type:?}: {folios:?}");
+    }
+}
+
+/// Until billing has looked at everything that there is, its own events included.
+async fn caught_up(log: &EmbeddedLog, billing: &BillingHandle) {
+    until("everything has its document", || {
+        let status = billing.status();
+        assert_ne!(status.phase, Phase::Stopped, "{status:?}");
+        status.phase == Phase::Live && status.position == log.head().position
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_sold_before_and_what_is_sold_then_gets_its_documents() {
+    let (log, mut history) = (log(), History::new(71, 4, 4));
+    history.append(&log, 2_000);
+    let billing = start(&log);
+    caught_up(&log, &billing).await;
+    complete(&log);
+    for _ in 0..20 {
+        history.append(&log, 50);
+        caught_up(&log, &billing).await;
+    }
+    complete(&log);
+    assert!(documents(&log).len() > 100);
+    let status = billing.status();
+    assert_eq!((status.parked, status.last_error), (0, None));
+    let receipts = status.stock.iter().find(|kind| kind.document_type == DocumentType::Receipt).unwrap();
+    assert_eq!(receipts.next, Some(receipts.issued + 1));
+    billing.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn billing_that_ends_anywhere_goes_on_with_the_next_folio() {
+    let (log, mut history) = (log(), History::new(72, 4, 4));
+    for step in 0..40_u64 {
+        history.append(&log, 60);
+        let billing = start(&log);
+        tokio::time::sleep(Duration::from_micros(step * 137)).await;
+        billing.stop().await;
+    }
+    let billing = start(&log);
+    caught_up(&log, &billing).await;
+    complete(&log);
+    billing.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_instances_make_one_document_each_and_no_gap() {
+    let (log, mut history) = (log(), History::new(73, 4, 4));
+    let instances: Vec<_> = (0..3).map(|_| start(&log)).collect();
+    for _ in 0..30 {
+        history.append(&log, 40);
+        tokio::task::yield_now().await;
+    }
+    for billing in &instances {
+        caught_up(&log, billing).await;
+    }
+    complete(&log);
+    for billing in instances {
+        billing.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_folios_it_waits_and_goes_on_when_a_range_is_loaded() {
+    let (log, mut history) = (log(), History::new(74, 4, 4));
+    history.append(&log, 1_500);
+    let store = EventStore::embedded(log.clone());
+    let billing = Billing::start(store.clone(), options(Scheme::Chile, DocumentType::TaxedReceipt), now);
+    until("it says what is missing", || {
+        let status = billing.status();
+        status.phase == Phase::Waiting
+            && status.last_error.is_some_and(|error| error.contains("no folio left"))
+    })
+    .await;
+    assert_eq!(documents(&log), []);
+    let load = |document_type, first, last| {
+        BillingCommand::LoadFolioRange(LoadFolioRange {
+            document_type,
+            first,
+            last,
+            expires_at: None,
+            authorisation: String::new(),
+        })
+    };
+    let mut books = Books::open(store.clone(), series()).unwrap();
+    // A few first, and credit notes that have to wait for their receipts.
+    for command in [load(DocumentType::FiscalCreditNote, 1, 5_000), load(DocumentType::TaxedReceipt, 1, 10)] {
+        let answers = books.carry_out(&[command], now()).await;
+        // The other instance may have been at it; then it is given again.
+        if answers.is_err() {
+            panic!("{:?}", answers.err());
+        }
+    }
+    until("the few are used", || documents(&log).iter().filter(|one| one.refund.is_none()).count() == 10)
+        .await;
+    until("it waits again", || billing.status().phase == Phase::Waiting).await;
+    assert_eq!(billing.status().parked, 0, "nothing is given up");
+    let mut books = Books::open(store, series()).unwrap();
+    books.carry_out(&[load(DocumentType::TaxedReceipt, 11, 50_000)], now()).await.unwrap();
+    caught_up(&log, &billing).await;
+    complete(&log);
+    billing.stop().await;
+}

@@ -1,0 +1,24 @@
+//! Billing: which fiscal document has which folio, and what became of it. Stream: `billing-{series}`, one per issuer.
+//!
+//! Invariants: the folios of a document type are used in order, none twice and none left out; an order has one receipt, a
+//! refund one credit note, however often and by whomever they are asked for. What a document looks like, where it is sent and
+//! who keeps it is left to the shells.
+
+mod amounts;
+mod commands;
+mod decide;
+mod documents;
+mod events;
+mod rejection;
+mod state;
+
+pub use amounts::{Amounts, CHILEAN_VAT_PERCENT};
+pub use commands::{BillingCommand, IssueCreditNote, IssueReceipt, LoadFolioRange};
+pub use decide::decide;
+pub use documents::{DocumentId, DocumentType, InvalidSeriesCode, Scheme, SeriesCode};
+pub use events::{
+    BillingEvent, DocumentAccepted, DocumentIssued, DocumentMailed, DocumentRefused, DocumentSubmitted,
+    FolioRangeLoaded, Issuer, RefundReference, SeriesOpened, SourceParked, SourceRetried, SourceSkipped,
+};
+pub use rejection::BillingRejection;
+pub use state::{BillingState, DocumentProgress, FolioStock, ParkedSource, Receipt};

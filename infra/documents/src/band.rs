@@ -38,8 +38,7 @@ impl Band {
         let hash: [u8; 32] = Sha256::digest(show_id.to_string().as_bytes()).into();
         let chosen = usize::from(hash[0]) % PALETTES.len();
         let [ground, first, second, light] = PALETTES[chosen];
-        let (title, accent) =
-            if chosen == BRIGHT_GROUND { (first, first) } else { (Colour::WHITE, first) };
+        let (title, accent) = if chosen == BRIGHT_GROUND { (first, first) } else { (Colour::WHITE, first) };
         Self { ground, title, accent, seats: [first, second], light, hash }
     }
 

@@ -97,7 +97,15 @@ impl<'a> Canvas<'a> {
     }
 
     /// One line of text on a baseline.
-    pub(crate) fn line_of_text(&mut self, line: &Shaped, x: f32, baseline: f32, size: f32, colour: Colour, align: Align) {
+    pub(crate) fn line_of_text(
+        &mut self,
+        line: &Shaped,
+        x: f32,
+        baseline: f32,
+        size: f32,
+        colour: Colour,
+        align: Align,
+    ) {
         if line.glyphs.is_empty() {
             return;
         }
@@ -113,12 +121,28 @@ impl<'a> Canvas<'a> {
     }
 
     /// A text of ours, that is known to be short, on a baseline.
-    pub(crate) fn label(&mut self, text: &str, style: Style, x: f32, baseline: f32, size: f32, colour: Colour, align: Align) {
+    pub(crate) fn label(
+        &mut self,
+        text: &str,
+        style: Style,
+        x: f32,
+        baseline: f32,
+        size: f32,
+        colour: Colour,
+        align: Align,
+    ) {
         self.line_of_text(&shape(text, style), x, baseline, size, colour, align);
     }
 
     /// A paragraph whose first baseline is given; the last baseline is the answer.
-    pub(crate) fn paragraph(&mut self, paragraph: &Paragraph, x: f32, baseline: f32, colour: Colour, align: Align) -> f32 {
+    pub(crate) fn paragraph(
+        &mut self,
+        paragraph: &Paragraph,
+        x: f32,
+        baseline: f32,
+        colour: Colour,
+        align: Align,
+    ) -> f32 {
         let mut last = baseline;
         for (index, line) in paragraph.lines.iter().enumerate() {
             last = baseline + index as f32 * paragraph.leading();
@@ -128,7 +152,15 @@ impl<'a> Canvas<'a> {
     }
 
     /// A text set into a block; the last baseline is the answer.
-    pub(crate) fn text(&mut self, text: &str, style: Style, block: Block, x: f32, baseline: f32, colour: Colour) -> f32 {
+    pub(crate) fn text(
+        &mut self,
+        text: &str,
+        style: Style,
+        block: Block,
+        x: f32,
+        baseline: f32,
+        colour: Colour,
+    ) -> f32 {
         self.paragraph(&fit(text, style, block), x, baseline, colour, Align::Left)
     }
 

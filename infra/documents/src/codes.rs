@@ -66,7 +66,9 @@ pub(crate) fn qr(text: &str) -> Option<Modules> {
 pub(crate) enum NoStamp {
     #[error("it is empty, or has a character outside ISO-8859-1")]
     Characters,
-    #[error("it is longer than the {MAX_STAMP_BYTES} bytes that a PDF417 code holds at error correction level 5")]
+    #[error(
+        "it is longer than the {MAX_STAMP_BYTES} bytes that a PDF417 code holds at error correction level 5"
+    )]
     TooLong,
 }
 
@@ -139,7 +141,8 @@ mod tests {
 
     #[test]
     fn runs_cover_the_dark_modules() {
-        let modules = Modules { columns: 4, rows: 2, dark: [1, 1, 0, 1, 0, 0, 0, 0].map(|dark| dark == 1).into() };
+        let modules =
+            Modules { columns: 4, rows: 2, dark: [1, 1, 0, 1, 0, 0, 0, 0].map(|dark| dark == 1).into() };
         let areas: Vec<_> = modules.areas(Area { x: 10.0, y: 20.0, width: 40.0, height: 20.0 }).collect();
         let expected = [(10.0, 20.0, 20.0), (40.0, 20.0, 10.0)];
         assert_eq!(areas, expected.map(|(x, y, width)| Area { x, y, width, height: 10.0 }));

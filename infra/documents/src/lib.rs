@@ -25,6 +25,4 @@ pub use receipt::{
     Buyer, FiscalStamp, Issuer, MAX_RECEIPT_LINES, ReceiptKind, ReceiptLine, ReceiptSheet, Reference,
     RenderReceiptError, Tax, Totals, render_receipt,
 };
-pub use ticket::{
-    MAX_TICKETS, Place, RenderTicketsError, Ticket, TicketSheet, render_tickets,
-};
+pub use ticket::{MAX_TICKETS, Place, RenderTicketsError, Ticket, TicketSheet, render_tickets};

@@ -44,7 +44,8 @@ impl Output {
     }
 
     pub(crate) fn page(&mut self, paper: Paper, draw: impl FnOnce(&mut Canvas<'_>)) {
-        let settings = PageSettings::from_wh(paper.width, paper.height).expect("paper has a width and a height");
+        let settings =
+            PageSettings::from_wh(paper.width, paper.height).expect("paper has a width and a height");
         let mut page = self.document.start_page_with(settings);
         let mut canvas = Canvas::new(page.surface());
         draw(&mut canvas);

@@ -9,6 +9,8 @@ const ELLIPSIS: char = '…';
 const LEADING: f32 = 1.16;
 /// From one size to the next smaller one.
 const SHRINK: f32 = 0.92;
+/// From one width to the next narrower one, where lines are evened out.
+const NARROW: f32 = 0.97;
 
 /// What a text has to fit into. Sizes and width in points.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +55,27 @@ pub(crate) fn fit(text: &str, style: Style, block: Block) -> Paragraph {
         }
         size = (size * SHRINK).max(block.smallest);
     }
+}
+
+/// A text set into a block, with lines of about one length: no word is left alone on the last.
+pub(crate) fn fit_balanced(text: &str, style: Style, block: Block) -> Paragraph {
+    let widest = fit(text, style, block);
+    let count = widest.lines.len();
+    if count < 2 {
+        return widest;
+    }
+    let shaped = shape(text, style);
+    let (mut width, mut lines) = (block.width / widest.size, None);
+    loop {
+        width *= NARROW;
+        let wrapped = wrap(&shaped, width);
+        if wrapped.lines.len() > count || wrapped.parts_words {
+            break;
+        }
+        lines = Some(wrapped.lines);
+    }
+    let lines = lines.map(|lines| lines.into_iter().map(|line| shaped.part(line)).collect());
+    Paragraph { lines: lines.unwrap_or(widest.lines), ..widest }
 }
 
 struct Wrapped {
@@ -138,6 +161,18 @@ mod tests {
     }
 
     #[test]
+    fn a_balanced_text_has_no_word_alone_and_no_line_more() {
+        let block = Block { width: 200.0, ..BLOCK };
+        let title = "La pérgola de las flores";
+        assert_eq!(texts(&fit(title, Style::BOLD, block)), ["La pérgola de las", "flores"]);
+        assert_eq!(texts(&fit_balanced(title, Style::BOLD, block)), ["La pérgola", "de las flores"]);
+        assert_eq!(texts(&fit_balanced("Hamlet", Style::BOLD, block)), ["Hamlet"]);
+        assert_eq!(texts(&fit_balanced("", Style::BOLD, block)), [""]);
+        let long = "x".repeat(300);
+        assert_eq!(texts(&fit_balanced(&long, Style::BOLD, block)), texts(&fit(&long, Style::BOLD, block)));
+    }
+
+    #[test]
     fn no_text_leaves_its_block() {
         let hostile = [
             "a".repeat(300),
@@ -156,7 +191,11 @@ mod tests {
                     assert!(paragraph.lines.len() <= lines && (8.0..=20.0).contains(&paragraph.size));
                     for line in &paragraph.lines {
                         let wide = line.width() * paragraph.size;
-                        assert!(wide <= width + 0.01 || line.text.chars().count() <= 3, "{} {wide}", line.text);
+                        assert!(
+                            wide <= width + 0.01 || line.text.chars().count() <= 3,
+                            "{} {wide}",
+                            line.text
+                        );
                     }
                 }
             }

@@ -93,9 +93,10 @@ pub fn render_tickets(sheet: &TicketSheet) -> Result<Vec<u8>, RenderTicketsError
     if !(1..=MAX_TICKETS).contains(&count) {
         return Err(RenderTicketsError::TicketCount { count });
     }
-    let codes = sheet.tickets.iter().enumerate().map(|(index, ticket)| {
-        qr(&ticket.code).ok_or(RenderTicketsError::CodeTooLong { number: index + 1 })
-    });
+    let codes =
+        sheet.tickets.iter().enumerate().map(|(index, ticket)| {
+            qr(&ticket.code).ok_or(RenderTicketsError::CodeTooLong { number: index + 1 })
+        });
     let codes: Vec<Modules> = codes.collect::<Result<_, _>>()?;
     let title = fill(sheet.language.texts().tickets_title, &[("show", &sheet.show)]);
     let mut output = Output::new(&title, sheet.language);

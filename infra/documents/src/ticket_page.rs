@@ -6,7 +6,7 @@ use crate::band::Band;
 use crate::canvas::{Align, Area, Canvas, Colour, Pen};
 use crate::codes::{Modules, QR_QUIET_MODULES};
 use crate::output::Paper;
-use crate::paragraph::{Block, fit};
+use crate::paragraph::{Block, fit, fit_balanced};
 use crate::texts::{Texts, fill};
 use crate::ticket::{Place, Ticket, TicketSheet};
 use crate::typeface::Style;
@@ -63,7 +63,7 @@ pub(crate) fn demo_mark(canvas: &mut Canvas<'_>, texts: &Texts, page: Paper) {
 
 fn head(canvas: &mut Canvas<'_>, sheet: &TicketSheet, index: usize, band: &Band) {
     let block = Block { width: INNER, lines: 3, largest: 33.0, smallest: 13.0 };
-    let title = fit(&sheet.show, Style::BOLD.tracked(-0.02), block);
+    let title = fit_balanced(&sheet.show, Style::BOLD.tracked(-0.02), block);
     let first = TITLE_BASELINE - title.height();
     let number = first - title.size * 0.73 - 13.0;
     let area = Area { x: 0.0, y: 0.0, width: PAGE.width, height: BAND_HEIGHT };
@@ -124,16 +124,21 @@ fn place(canvas: &mut Canvas<'_>, ticket: &Ticket, texts: &Texts) {
             for (name, value, x) in [(texts.row, row, BESIDE), (texts.seat, seat, BESIDE + half)] {
                 canvas.label(name, LABEL, x, label, LABEL_SIZE, Colour::QUIET, Align::Left);
                 let block = Block { width: half - 10.0, lines: 1, largest: 48.0, smallest: 12.0 };
-                let style = Style::BOLD.tracked(-0.03).tabular();
-                let value = fit(value, style, block);
-                canvas.paragraph(&value, x - value.size * 0.04, label + 8.0 + value.size * 0.76, Colour::INK, Align::Left);
+                let value = fit(value, Style::BOLD.tracked(-0.03), block);
+                canvas.paragraph(
+                    &value,
+                    x - value.size * 0.02,
+                    label + 8.0 + value.size * 0.76,
+                    Colour::INK,
+                    Align::Left,
+                );
             }
         }
         Place::GeneralAdmission => {
             canvas.label(texts.place, LABEL, BESIDE, label, LABEL_SIZE, Colour::QUIET, Align::Left);
-            let block = Block { width: BESIDE_WIDTH, lines: 2, largest: 27.0, smallest: 12.0 };
+            let block = Block { width: BESIDE_WIDTH, lines: 2, largest: 23.0, smallest: 12.0 };
             let style = Style::BOLD.tracked(-0.02);
-            canvas.text(texts.general_admission, style, block, BESIDE, label + 27.0, Colour::INK);
+            canvas.text(texts.general_admission, style, block, BESIDE, label + 24.0, Colour::INK);
         }
     }
 }

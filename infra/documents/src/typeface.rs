@@ -3,7 +3,9 @@
 //! Every text that is drawn is shaped here, so none reaches a page with a glyph that the font does not have.
 
 use crate::legible::{PLACEHOLDER, one_line};
-use harfrust::{Direction, Feature, FontRef, ShapeOptions, ShapePlan, ShaperData, Tag, UnicodeBuffer, script};
+use harfrust::{
+    Direction, Feature, FontRef, ShapeOptions, ShapePlan, ShaperData, Tag, UnicodeBuffer, script,
+};
 use krilla::text::{Font, GlyphId, KrillaGlyph};
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -14,7 +16,8 @@ const MAX_GRAPHEMES: usize = 2_000;
 
 static REGULAR: LazyLock<Face> =
     LazyLock::new(|| Face::new(include_bytes!("../fonts/Inter-Regular.otf").as_slice()));
-static BOLD: LazyLock<Face> = LazyLock::new(|| Face::new(include_bytes!("../fonts/Inter-Bold.otf").as_slice()));
+static BOLD: LazyLock<Face> =
+    LazyLock::new(|| Face::new(include_bytes!("../fonts/Inter-Bold.otf").as_slice()));
 
 /// How heavy a text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,7 +112,8 @@ fn is_missing(glyph: &KrillaGlyph) -> bool {
 }
 
 fn with_placeholders(text: &str, glyphs: &[KrillaGlyph]) -> String {
-    let missing: Vec<_> = glyphs.iter().filter(|glyph| is_missing(glyph)).map(|glyph| &glyph.text_range).collect();
+    let missing: Vec<_> =
+        glyphs.iter().filter(|glyph| is_missing(glyph)).map(|glyph| &glyph.text_range).collect();
     let mut replaced = String::with_capacity(text.len());
     for (start, grapheme) in text.grapheme_indices(true) {
         let end = start + grapheme.len();
@@ -188,7 +192,8 @@ mod tests {
 
     #[test]
     fn both_faces_have_what_a_name_here_needs_and_the_placeholder() {
-        let needed = "ÁÉÍÓÚÜÑáéíóúüñ¿¡«»“”‘’–—…·ºª$€£¥₡₲ŠšŽžČčŁłŐőŘřßØøÆæÞðŒœĞğİı Ελλάδα Київ Москва 0123456789";
+        let needed =
+            "ÁÉÍÓÚÜÑáéíóúüñ¿¡«»“”‘’–—…·ºª$€£¥₡₲ŠšŽžČčŁłŐőŘřßØøÆæÞðŒœĞğİı Ελλάδα Київ Москва 0123456789";
         for style in [Style::REGULAR, Style::BOLD] {
             let shaped = shape(&format!("{needed}{PLACEHOLDER}"), style);
             assert_eq!(shaped.text.matches(PLACEHOLDER).count(), 1, "{}", shaped.text);

@@ -64,8 +64,12 @@ mod tests {
     use super::*;
 
     fn names(sentence: &str) -> Vec<&str> {
-        let mut names: Vec<_> =
-            sentence.split('{').skip(1).filter_map(|part| part.split_once('}')).map(|(name, _)| name).collect();
+        let mut names: Vec<_> = sentence
+            .split('{')
+            .skip(1)
+            .filter_map(|part| part.split_once('}'))
+            .map(|(name, _)| name)
+            .collect();
         names.sort_unstable();
         names
     }

@@ -10,7 +10,7 @@ use ticketflow_documents::{
 const RESOLUTION: u32 = 200;
 
 fn assert_words(sheet: &ReceiptSheet, texts: &[&str]) {
-    let pdf = render_receipt(sheet).unwrap();
+    let pdf = render_receipt(sheet).expect("the sheet is sound");
     let Some(words) = tools::words(&pdf) else { return };
     for text in texts {
         assert!(words.contains(text), "{text:?} is missing in {words:?}");
@@ -36,14 +36,25 @@ fn all_texts_of_a_boleta_are_on_its_page() {
         "DEMO, SIN VALIDEZ TRIBUTARIA",
     ];
     assert_words(&sheets::boleta(Language::Spanish), &texts);
-    let english = ["Electronic receipt", "No. 12", "27 November 2026", "CLP 110,000", "VAT (19%)", "Timbre Electrónico SII"];
+    let english = [
+        "Electronic receipt",
+        "No. 12",
+        "27 November 2026",
+        "CLP 110,000",
+        "VAT (19%)",
+        "Timbre Electrónico SII",
+    ];
     assert_words(&sheets::boleta(Language::English), &english);
 }
 
 #[test]
 fn a_credit_note_names_the_document_that_it_corrects() {
-    let reference = "Referencia: Boleta electrónica N.º 12 del 27 de noviembre de 2026. Devolución de una entrada.";
-    assert_words(&sheets::credit_note(Language::Spanish), &["Nota de crédito electrónica", "N.º 3", reference]);
+    let reference =
+        "Referencia: Boleta electrónica N.º 12 del 27 de noviembre de 2026. Devolución de una entrada.";
+    assert_words(
+        &sheets::credit_note(Language::Spanish),
+        &["Nota de crédito", "electrónica", "N.º 3", reference],
+    );
 }
 
 #[test]
@@ -73,7 +84,7 @@ fn the_stamp_reads_back_to_its_characters() {
 
 #[test]
 fn lines_go_on_over_pages_and_none_is_lost() {
-    for (count, pages) in [(1, 1), (10, 1), (18, 2), (40, 2), (150, 6)] {
+    for (count, pages) in [(1, 1), (10, 1), (18, 2), (40, 2), (150, 7)] {
         let mut sheet = sheets::boleta(Language::Spanish);
         sheet.lines =
             (1..=count).map(|number| sheets::line(&format!("Entrada número {number};"), 1, 25_000)).collect();

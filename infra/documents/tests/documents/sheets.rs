@@ -2,15 +2,17 @@
 
 use jiff::civil;
 use ticketflow_documents::{
-    Buyer, FiscalStamp, Issuer, Language, Place, ReceiptKind, ReceiptLine, ReceiptSheet, Reference, Tax, Ticket,
-    TicketSheet, Totals,
+    Buyer, FiscalStamp, Issuer, Language, Place, ReceiptKind, ReceiptLine, ReceiptSheet, Reference, Tax,
+    Ticket, TicketSheet, Totals,
 };
 use ticketflow_domain::{Currency, Money, ShowId};
 
 /// As long as a ticket code is, in its alphabet: no two are alike.
 pub(crate) fn code(number: usize) -> String {
     let body: String = (0..175_usize)
-        .map(|at| char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[(at * at * 7 + at * 3 + number * (at + 11)) % 32]))
+        .map(|at| {
+            char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[(at * at * 7 + at * 3 + number * (at + 11)) % 32])
+        })
         .collect();
     format!("TF:{body}")
 }

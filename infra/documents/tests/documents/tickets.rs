@@ -30,7 +30,8 @@ fn all_texts_of_a_ticket_are_on_its_page() {
     }
     let english = render_tickets(&sheets::tickets(Language::English, 1)).unwrap();
     let words = tools::words(&english).unwrap();
-    for text in ["Ticket 1 of 1", "Saturday 5 December 2026", "CLP 25,000", "Row Seat", "NOT A TAX DOCUMENT"] {
+    for text in ["Ticket 1 of 1", "Saturday 5 December 2026", "CLP 25,000", "Row Seat", "NOT A TAX DOCUMENT"]
+    {
         assert!(words.contains(text), "{text:?} is missing in {words:?}");
     }
 }

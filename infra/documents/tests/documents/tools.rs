@@ -14,9 +14,9 @@ pub(crate) struct Picture {
 
 /// Runs a program over a PDF file, whose path takes the place of `PDF`.
 fn run(program: &str, arguments: &[&str], pdf: &[u8]) -> Option<Vec<u8>> {
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    file.write_all(pdf).unwrap();
-    let path = file.path().to_str().unwrap();
+    let mut file = tempfile::NamedTempFile::new().expect("a file to give to the program");
+    file.write_all(pdf).expect("room for the PDF");
+    let path = file.path().to_str().expect("a path in UTF-8");
     let arguments = arguments.iter().map(|argument| if *argument == "PDF" { path } else { argument });
     let Ok(output) = Command::new(program).args(arguments).stdin(Stdio::null()).output() else {
         println!("SKIPPED: {program} is missing");
@@ -28,7 +28,7 @@ fn run(program: &str, arguments: &[&str], pdf: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn text_of(program: &str, arguments: &[&str], pdf: &[u8]) -> Option<String> {
-    run(program, arguments, pdf).map(|bytes| String::from_utf8(bytes).unwrap())
+    run(program, arguments, pdf).map(|bytes| String::from_utf8(bytes).expect("asked for UTF-8"))
 }
 
 /// All words, one space between them.
@@ -47,8 +47,8 @@ pub(crate) fn fonts(pdf: &[u8]) -> Option<String> {
 
 pub(crate) fn page_count(pdf: &[u8]) -> Option<usize> {
     let info = info(pdf)?;
-    let line = info.lines().find(|line| line.starts_with("Pages:")).unwrap();
-    Some(line.split_whitespace().nth(1).unwrap().parse().unwrap())
+    let line = info.lines().find(|line| line.starts_with("Pages:")).expect("a count of pages");
+    line.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// A page, counted from 1, at a resolution in dots per inch.
@@ -56,9 +56,10 @@ pub(crate) fn picture(pdf: &[u8], page: usize, resolution: u32) -> Option<Pictur
     let (page, resolution) = (page.to_string(), resolution.to_string());
     let bytes = run("pdftoppm", &["-gray", "-r", &resolution, "-f", &page, "-l", &page, "PDF"], pdf)?;
     let mut header = bytes.splitn(4, |byte| byte.is_ascii_whitespace());
-    let mut next = || header.next().unwrap();
+    let mut next = || header.next().expect("four parts: kind, width, height, rest");
     assert_eq!(next(), b"P5");
-    let mut number = || std::str::from_utf8(next()).unwrap().parse::<u32>().unwrap();
+    let mut number =
+        || std::str::from_utf8(next()).ok().and_then(|text| text.parse::<u32>().ok()).expect("a number");
     let (width, height) = (number(), number());
     let grey = bytes[bytes.len() - (width * height) as usize..].to_vec();
     Some(Picture { width, height, grey })

@@ -1,10 +1,11 @@
-//! Drawing on a page in points from its top left corner: texts, rectangles, lines, circles. All of it through here, so that no
+//! Drawing on a page in points from its top left corner: texts, rectangles, lines, circles, codes. All of it through here, so that no
 //! page knows the PDF library.
 
+use crate::codes::Modules;
 use crate::paragraph::{Block, Paragraph, fit};
 use crate::typeface::{Shaped, Style, shape};
 use krilla::color::rgb;
-use krilla::geom::{Path, PathBuilder, Point, Rect};
+use krilla::geom::{Path, PathBuilder, Point, Rect, Transform};
 use krilla::num::NormalizedF32;
 use krilla::paint::{Fill, FillRule, LineCap, Stroke, StrokeDash};
 use krilla::surface::Surface;
@@ -203,16 +204,20 @@ impl<'a> Canvas<'a> {
         }
     }
 
-    /// Many rectangles as one shape: no seams between those that touch.
-    pub(crate) fn mosaic(&mut self, areas: impl Iterator<Item = Area>, colour: Colour) {
+    /// A code in an area, as one shape: no seams between modules that touch. Drawn in modules and scaled by the page: whole
+    /// numbers make a third of the file that points would.
+    pub(crate) fn code(&mut self, code: &Modules, area: Area) {
         let mut path = PathBuilder::new();
-        for area in areas {
-            if let Some(rect) = Rect::from_xywh(area.x, area.y, area.width, area.height) {
+        for run in code.runs() {
+            if let Some(rect) = Rect::from_xywh(run.x, run.y, run.width, run.height) {
                 path.push_rect(rect);
             }
         }
         if let Some(path) = path.finish() {
-            self.fill(&path, colour);
+            let (width, height) = (area.width / code.columns as f32, area.height / code.rows as f32);
+            self.surface.push_transform(&Transform::from_row(width, 0.0, 0.0, height, area.x, area.y));
+            self.fill(&path, Colour::BLACK);
+            self.surface.pop();
         }
     }
 

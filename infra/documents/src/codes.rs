@@ -35,20 +35,15 @@ pub(crate) struct Modules {
 }
 
 impl Modules {
-    /// The dark ones in an area, runs of them in a row as one.
-    pub(crate) fn areas(&self, area: Area) -> impl Iterator<Item = Area> {
-        let (width, height) = (area.width / self.columns as f32, area.height / self.rows as f32);
-        self.dark.chunks(self.columns).enumerate().flat_map(move |(row, modules)| {
+    /// The dark ones, runs of them in a row as one, in modules from the top left.
+    pub(crate) fn runs(&self) -> impl Iterator<Item = Area> {
+        self.dark.chunks(self.columns).enumerate().flat_map(|(row, modules)| {
             let mut start = 0;
             modules.chunk_by(|a, b| a == b).filter_map(move |run| {
                 let column = start;
                 start += run.len();
-                run[0].then_some(Area {
-                    x: area.x + column as f32 * width,
-                    y: area.y + row as f32 * height,
-                    width: run.len() as f32 * width,
-                    height,
-                })
+                let (x, y, width) = (column as f32, row as f32, run.len() as f32);
+                run[0].then_some(Area { x, y, width, height: 1.0 })
             })
         })
     }
@@ -143,9 +138,9 @@ mod tests {
     fn runs_cover_the_dark_modules() {
         let modules =
             Modules { columns: 4, rows: 2, dark: [1, 1, 0, 1, 0, 0, 0, 0].map(|dark| dark == 1).into() };
-        let areas: Vec<_> = modules.areas(Area { x: 10.0, y: 20.0, width: 40.0, height: 20.0 }).collect();
-        let expected = [(10.0, 20.0, 20.0), (40.0, 20.0, 10.0)];
-        assert_eq!(areas, expected.map(|(x, y, width)| Area { x, y, width, height: 10.0 }));
+        let expected = [(0.0, 0.0, 2.0), (3.0, 0.0, 1.0)];
+        let expected = expected.map(|(x, y, width)| Area { x, y, width, height: 1.0 });
+        assert_eq!(modules.runs().collect::<Vec<_>>(), expected);
     }
 
     #[test]

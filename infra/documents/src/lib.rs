@@ -1,5 +1,5 @@
 //! The papers of an order as PDF: tickets and receipts. Data in, bytes out: no I/O, no clock, no randomness, so that the same
-//! sheet gives the same bytes for ever and a document made again is the document that was sent.
+//! sheet gives the same bytes from every copy of a release, and a document made again is the document that was sent.
 //!
 //! Fonts are embedded and subset, codes are drawn as vectors. No text of a customer or an organiser moves another thing on the
 //! page: each is shrunk, wrapped and cut within a box of its own, and characters without a glyph become a visible box. What the

@@ -264,7 +264,7 @@ fn stamp_height(stamp: &Modules) -> f32 {
 fn draw_stamp(canvas: &mut Canvas<'_>, fiscal: &FiscalStamp, stamp: &Modules, texts: &Texts) {
     let (width, height) = stamp_size(stamp, STAMP_WIDTH, STAMP_LOWEST);
     let area = Area { x: MARGIN, y: BOTTOM - STAMP_WORDS - height, width, height };
-    canvas.mosaic(stamp.areas(area), Colour::BLACK);
+    canvas.code(stamp, area);
     let centre = area.x + width / 2.0;
     let caption = area.y + height + 14.0;
     canvas.label(texts.stamp, Style::BOLD, centre, caption, 8.5, Colour::INK, Align::Centre);

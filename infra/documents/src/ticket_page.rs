@@ -109,7 +109,7 @@ fn draw_code(canvas: &mut Canvas<'_>, code: &Modules) {
     let quiet = module * QR_QUIET_MODULES;
     let side = CODE.width - 2.0 * quiet;
     let inside = Area { x: CODE.x + quiet, y: CODE.y + quiet, width: side, height: side };
-    canvas.mosaic(code.areas(inside), Colour::BLACK);
+    canvas.code(code, inside);
 }
 
 fn place(canvas: &mut Canvas<'_>, ticket: &Ticket, texts: &Texts) {

@@ -158,12 +158,4 @@ impl Books {
         *self = folding.await.map_err(BooksError::Task)??;
         Ok(())
     }
-
-    /// Folds what another instance wrote.
-    ///
-    /// # Errors
-    /// [`BooksError`].
-    pub fn refresh(&mut self) -> Result<(), BooksError> {
-        self.fold_news()
-    }
 }

@@ -15,6 +15,7 @@ use ticketflow_scenarios::http::Client;
 use ticketflow_scenarios::plan::read_operator_key;
 
 use crate::data_folder::DataFolder;
+use crate::hexadecimal::hexadecimal;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 const DAY_SECONDS: u32 = 86_400;
@@ -77,7 +78,7 @@ pub(crate) fn resolve(url: &str) -> Result<SocketAddr> {
 }
 
 fn fresh_key() -> String {
-    random::<16>().iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(&random::<16>())
 }
 
 fn post(client: &mut Client, path: &str, body: &Value, headers: &[(&str, &str)]) -> Result<(u16, Value)> {

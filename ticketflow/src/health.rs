@@ -19,6 +19,8 @@ use utoipa::ToSchema;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::routes;
 
+use crate::hexadecimal::hexadecimal;
+
 /// What the probes look at.
 #[derive(Clone)]
 pub(crate) struct Probes {
@@ -156,7 +158,7 @@ async fn instance(State(probes): State<Probes>) -> Json<Instance> {
         version: env!("CARGO_PKG_VERSION"),
         pid: std::process::id(),
         position: head.position,
-        chain_hash: head.chain_hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+        chain_hash: hexadecimal(&head.chain_hash),
         event_store: store_state(&probes.store),
     })
 }

@@ -13,6 +13,7 @@ use clap::Args;
 use ticketflow_event_store::{BatchJson, EmbeddedLog};
 
 use crate::data_folder::DataFolder;
+use crate::hexadecimal::hexadecimal;
 use crate::import_folder;
 use crate::store::StoreArguments;
 
@@ -68,10 +69,6 @@ fn run_lines(folder: &DataFolder, input: Option<PathBuf>) -> Result<ExitCode> {
     log.close()?;
     eprintln!("imported {events} events; the chain hash equals the export's");
     Ok(ExitCode::SUCCESS)
-}
-
-pub(crate) fn hexadecimal(hash: &[u8]) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Appends the batches in order and gives the chain hash of the last line.

@@ -13,7 +13,7 @@ use ticketflow_event_store::{BatchJson, EmbeddedLog, EventStore, Head};
 use ticketflow_key_vault::{KeyBucket, KeyVault};
 
 use crate::data_folder::DataFolder;
-use crate::import::hexadecimal;
+use crate::hexadecimal::hexadecimal;
 use crate::progress::Progress;
 use crate::store::{StoreArguments, bucket};
 

@@ -8,6 +8,7 @@ mod doctor;
 mod export;
 mod gateway;
 mod health;
+mod hexadecimal;
 mod import;
 mod import_folder;
 mod node;

@@ -18,6 +18,7 @@ use ticketflow_event_store::{Category, EmbeddedLog, Head, VerifyReport, show_eve
 use ticketflow_projections::{FeedRunner, ReadModels, restore_models, verify_seat_map};
 
 use crate::data_folder::DataFolder;
+use crate::hexadecimal::hexadecimal;
 use crate::progress::Progress;
 use crate::seat_map::database;
 
@@ -105,7 +106,7 @@ pub(crate) fn run(arguments: VerifyArguments) -> Result<ExitCode> {
 fn report(checked: &VerifyReport) -> Report {
     Report {
         position: checked.head.position,
-        chain_hash: checked.head.chain_hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+        chain_hash: hexadecimal(&checked.head.chain_hash),
         segments: checked.segments,
         batches: checked.batches,
         events: checked.events,

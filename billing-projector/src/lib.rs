@@ -3,6 +3,7 @@
 //! Invariants: selling never waits for it; what is done is in the issuer's stream and nowhere else, so that there is no checkpoint
 //! to lose and a second instance does no harm. Which folio a document gets is the domain's to decide.
 
+mod billing;
 mod books;
 mod buyers;
 mod follower;
@@ -10,12 +11,13 @@ mod handlers;
 mod order_facts;
 mod papers;
 mod press;
+mod shelf;
 mod sources;
 mod words;
 
+pub use billing::{BillingHandle, BillingOptions, BillingPorts, BillingStatus, Phase, start};
 pub use books::{Books, BooksError};
 pub use buyers::{Buyer, BuyerError, Buyers};
-pub use follower::{Billing, BillingHandle, BillingOptions, BillingStatus, Phase};
 pub use handlers::{DocumentPorts, FindPapers, OrderPapers, openapi, router};
 pub use order_facts::{FactReader, FactsError, KnownShow, OrderFacts, TicketFacts};
 pub use papers::{PaperStyle, description, receipt_kind, receipt_sheet, ticket_sheet};

@@ -27,11 +27,12 @@ use ticketflow_projections::{FeedRunner, Projections, QueryPorts, ReadModels, Wh
 use ticketflow_telemetry::MetricsPage;
 use ticketflow_ticket_code::TicketSigner;
 
+use crate::billing::{BillingArguments, PaperArguments, Papers};
 use crate::buffer::BufferArguments;
 use crate::snapshot_keeper::SnapshotKeeper;
 use crate::stop_signal::stop_signal;
 use crate::store::{Opened, StoreArguments};
-use crate::{buffer, demo, health, openapi, seat_map};
+use crate::{billing, buffer, demo, health, openapi, seat_map};
 
 /// How long a refund looks for an order that was paid a moment ago.
 const LOCATE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -47,6 +48,8 @@ pub(crate) struct NodeArguments {
     /// Where seat maps and orders are read from: `memory`, or postgres://USER:PASSWORD@HOST:PORT/DATABASE
     #[arg(long, default_value = "memory", env = "TICKETFLOW_SEAT_MAP", hide_env_values = true)]
     pub seat_map: String,
+    #[command(flatten)]
+    pub papers: PaperArguments,
     /// Requests in flight before more are refused
     #[arg(long, default_value_t = ticketflow_http::DEFAULT_MAX_IN_FLIGHT, env = "TICKETFLOW_MAX_IN_FLIGHT")]
     pub max_in_flight: usize,
@@ -104,6 +107,8 @@ pub(crate) struct Role {
     pub pages: Pages,
     /// Where integration messages go, if this process relays them.
     pub buffer: Option<BufferArguments>,
+    /// Who issues documents, if this process does it.
+    pub billing: Option<BillingArguments>,
     /// Fills an empty store with the demo shows.
     pub demo: bool,
 }
@@ -131,6 +136,21 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
     let mut projections = Projections::new(runner, seat_map.clone());
     if let Some(relay) = &relay {
         projections = buffer::watch(projections, relay);
+    }
+    let papers = match &keys {
+        Some(keys) => {
+            let (models, keys) = (models.clone(), keys.clone());
+            Some(Papers::new(&arguments.papers, &store, models, keys, signer.clone())?)
+        }
+        None => None,
+    };
+    let billing = match (&role.billing, &papers) {
+        (None, _) => None,
+        (Some(issuer), Some(papers)) => Some(papers.start(issuer, &store)?),
+        (Some(_), None) => bail!("billing needs the customers' keys, which this event store does not keep"),
+    };
+    if let Some(billing) = &billing {
+        projections = billing::watch(projections, billing);
     }
     let mut simulator = None;
     let service = match &role.commands {
@@ -181,17 +201,22 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
         shell: shell.clone(),
         metrics,
     });
-    let api = api(service, queries, probes, operator_key, simulator.as_ref());
+    let documents = papers.as_ref().map(Papers::router).unwrap_or_default();
+    let api = api(service, queries.merge(documents), probes, operator_key, simulator.as_ref());
     let router = match role.pages {
         Pages::None => shell.wrap_keeping_fallback(api.fallback(ticketflow_http::not_found)),
         Pages::OfThisProcess(options) => {
             let client = ApiClient::in_process(api.clone());
-            let portal = PortalConfig::new(client).with_test_cards(simulator.is_some());
+            let portal = PortalConfig::new(client)
+                .with_test_cards(simulator.is_some())
+                .with_time_zone(arguments.papers.time_zone())?;
             shell.wrap_keeping_fallback(api.merge(pages(portal, options, &shutdown)))
         }
         Pages::Before(url, options) => {
             let client = ApiClient::remote(&url)?.with_own_reads(api.clone());
-            let portal = PortalConfig::new(client).with_test_cards(true);
+            let portal = PortalConfig::new(client)
+                .with_test_cards(true)
+                .with_time_zone(arguments.papers.time_zone())?;
             shell.wrap_keeping_fallback(api.merge(pages(portal, options, &shutdown)))
         }
     };
@@ -214,6 +239,9 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
     let drained = serving.await?;
     if drained.cut_off > 0 {
         tracing::warn!(connections = drained.cut_off, "connections were cut off before they had finished");
+    }
+    if let Some(billing) = billing {
+        billing.stop().await;
     }
     if let Some(relay) = relay {
         relay.stop().await;

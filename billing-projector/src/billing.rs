@@ -16,7 +16,9 @@ use tokio::task::JoinHandle;
 
 use crate::books::BooksError;
 use crate::follower::Follower;
+use crate::letter::MailPorts;
 use crate::order_facts::{FactReader, FactsError};
+use crate::outbox::Outbox;
 use crate::shelf::Shelf;
 
 /// First and longest pause after failures that follow each other.
@@ -43,6 +45,8 @@ pub struct BillingPorts {
     pub store: EventStore,
     /// What is known of orders and shows.
     pub facts: FactReader,
+    /// How documents are mailed; `None`: they are not.
+    pub mail: Option<MailPorts>,
     /// The time.
     pub now: fn() -> Timestamp,
 }
@@ -73,6 +77,8 @@ pub struct BillingStatus {
     pub parked: usize,
     /// Folios by kind.
     pub stock: Vec<FolioStock>,
+    /// Why the last mails were not taken; `None` when they were.
+    pub mail_error: Option<String>,
 }
 
 /// What the parts of billing share.
@@ -191,6 +197,7 @@ pub fn start(ports: BillingPorts, options: BillingOptions) -> BillingHandle {
         last_error: None,
         parked: 0,
         stock: Vec::new(),
+        mail_error: None,
     }));
     let (stop, stopping) = watch::channel(false);
     let task = tokio::spawn(run(ports, options, status.clone(), stopping));
@@ -218,8 +225,14 @@ async fn run(
         }
     };
     let shelf = tokio::sync::Mutex::new(shelf);
+    let mail = ports.mail.clone();
     let desk = Arc::new(Desk { ports, options, shelf, status, issued: Notify::new(), stopping });
-    Follower::new(desk.clone()).run().await;
+    let mailing = async {
+        if let Some(mail) = mail {
+            Outbox::new(desk.clone(), mail).run().await;
+        }
+    };
+    tokio::join!(Follower::new(desk.clone()).run(), mailing);
 }
 
 /// Opens the books, and those of a new issuer.

@@ -8,7 +8,9 @@ mod books;
 mod buyers;
 mod follower;
 mod handlers;
+mod letter;
 mod order_facts;
+mod outbox;
 mod papers;
 mod press;
 mod shelf;
@@ -18,7 +20,10 @@ mod words;
 pub use billing::{BillingHandle, BillingOptions, BillingPorts, BillingStatus, Phase, start};
 pub use books::{Books, BooksError};
 pub use buyers::{Buyer, BuyerError, Buyers};
-pub use handlers::{DocumentPorts, FindPapers, OrderPapers, openapi, router};
+pub use handlers::{
+    DocumentPorts, FindPapers, ListParked, OrderPapers, PoisonPorts, openapi, poison_router, router,
+};
+pub use letter::MailPorts;
 pub use order_facts::{FactReader, FactsError, KnownShow, OrderFacts, TicketFacts};
 pub use papers::{PaperStyle, description, receipt_kind, receipt_sheet, ticket_sheet};
 pub use press::{Copy, Press, PressError};

@@ -4,9 +4,7 @@
 //! is: an installation can change its issuer at any time. New orders go into the books of the series that is set.
 
 use ticketflow_domain::Timestamp;
-use ticketflow_domain::billing::{
-    BillingCommand, BillingEvent, BillingRejection, BillingState, DocumentId, SeriesCode,
-};
+use ticketflow_domain::billing::{BillingCommand, BillingEvent, BillingRejection, BillingState, SeriesCode};
 use ticketflow_event_store::{Category, EventStore, Position, StreamId};
 
 use crate::books::{Books, BooksError};
@@ -100,10 +98,5 @@ impl Shelf {
     ) -> Result<(), BooksError> {
         // What is refused was recorded by somebody else.
         self.books[books].carry_out(commands, now).await.map(drop)
-    }
-
-    /// Whether a document still has to be mailed, in one of the books.
-    pub(crate) fn is_open(&self, books: usize, document: DocumentId) -> bool {
-        self.books[books].state().progress(document).is_some_and(|progress| !progress.is_mailed)
     }
 }

@@ -56,7 +56,10 @@ fn start(log: &EmbeddedLog) -> BillingHandle {
 
 fn start_with(log: &EmbeddedLog, options: BillingOptions) -> BillingHandle {
     let facts = FactReader::new(log.clone());
-    ticketflow_billing_projector::start(BillingPorts { store: log.clone().into(), facts, now }, options)
+    ticketflow_billing_projector::start(
+        BillingPorts { store: log.clone().into(), facts, mail: None, now },
+        options,
+    )
 }
 
 async fn until(what: &str, mut holds: impl FnMut() -> bool) {

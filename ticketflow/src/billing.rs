@@ -1,6 +1,7 @@
 //! Who issues documents, by whose rules, and how they are written; and the documents' endpoints, which every process has that can
 //! open buyers' details.
 
+use std::str::FromStr;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -8,17 +9,21 @@ use axum::Router;
 use clap::{Args, ValueEnum};
 use jiff::tz::TimeZone;
 use ticketflow_billing_projector::{
-    BillingHandle, BillingOptions, BillingPorts, BillingStatus, Buyers, DocumentPorts, FactReader,
-    OrderPapers, PaperStyle, Phase, Press,
+    BillingHandle, BillingOptions, BillingPorts, BillingStatus, Buyers, DocumentPorts, FactReader, MailPorts,
+    OrderPapers, PaperStyle, Phase, PoisonPorts, Press,
 };
 use ticketflow_command_service::Clock;
 use ticketflow_documents::Language;
 use ticketflow_domain::billing::{DocumentType, Issuer, Scheme, SeriesCode};
 use ticketflow_domain::show::TicketStatus;
 use ticketflow_event_store::EventStore;
+use ticketflow_http::OperatorKey;
 use ticketflow_key_vault::CustomerKeys;
+use ticketflow_mail::{InvalidMailSetting, MailSetting, MailTransport};
 use ticketflow_projections::{FollowerReport, ProjectionState, Projections, ReadModels};
 use ticketflow_ticket_code::TicketSigner;
+
+use crate::data_folder::DataFolder;
 
 /// The books of an installation that nobody has told who issues.
 const DEMO_SERIES: &str = "DEMO";
@@ -85,12 +90,42 @@ pub(crate) struct BillingArguments {
     /// City of the issuer
     #[arg(long, default_value = "", env = "TICKETFLOW_ISSUER_CITY", requires = "issuer_name")]
     issuer_city: String,
+    /// Where mails go: file:FOLDER, smtp://HOST:PORT, smtp+starttls://USER:PASSWORD@HOST, smtps://USER:PASSWORD@HOST, or none
+    /// [default: the folder `mail` in the data folder]
+    #[arg(long, env = "TICKETFLOW_MAIL", hide_env_values = true)]
+    mail: Option<Mail>,
+    /// From whom mails come, and to whom answers go
+    #[arg(long, default_value = "tickets@ticketflow.example", env = "TICKETFLOW_MAIL_FROM")]
+    mail_from: String,
     /// Marks all documents as a demonstration without fiscal validity
     #[arg(long, env = "TICKETFLOW_ISSUER_DEMO", requires = "issuer_name")]
     issuer_demo: bool,
 }
 
+#[derive(Clone)]
+enum Mail {
+    None,
+    To(MailSetting),
+}
+
+impl FromStr for Mail {
+    type Err = InvalidMailSetting;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "none" { Ok(Self::None) } else { text.parse().map(Self::To) }
+    }
+}
+
 impl BillingArguments {
+    fn transport(&self, folder: &DataFolder) -> Result<Option<MailTransport>> {
+        let setting = match &self.mail {
+            Some(Mail::None) => return Ok(None),
+            Some(Mail::To(setting)) => setting.clone(),
+            None => MailSetting::Folder(folder.mail()),
+        };
+        Ok(Some(MailTransport::open(&setting).context("--mail")?))
+    }
+
     fn options(&self) -> Result<BillingOptions> {
         let issuer = Issuer {
             name: self.issuer_name.clone().unwrap_or_else(|| DEMO_ISSUER.to_owned()),
@@ -152,12 +187,43 @@ impl Papers {
         })
     }
 
-    /// Starts to issue documents.
-    pub(crate) fn start(&self, arguments: &BillingArguments, store: &EventStore) -> Result<BillingHandle> {
-        let ports =
-            BillingPorts { store: store.clone(), facts: self.facts.clone(), now: || Clock::System.now() };
+    /// Starts to issue documents and to mail them. `origin` is where the portal is, for links.
+    pub(crate) fn start(
+        &self,
+        arguments: &BillingArguments,
+        store: &EventStore,
+        folder: &DataFolder,
+        origin: Option<String>,
+    ) -> Result<BillingHandle> {
+        let mail = arguments.transport(folder)?.map(|transport| MailPorts {
+            transport,
+            sender_address: arguments.mail_from.clone(),
+            public_origin: origin,
+            press: self.press.clone(),
+            style: self.style.clone(),
+        });
+        let ports = BillingPorts {
+            store: store.clone(),
+            facts: self.facts.clone(),
+            mail,
+            now: || Clock::System.now(),
+        };
         Ok(ticketflow_billing_projector::start(ports, arguments.options()?))
     }
+}
+
+/// The operators' endpoints for what billing gave up on, which every process has.
+pub(crate) fn poison_router(
+    models: Arc<ReadModels>,
+    store: &EventStore,
+    operator_key: OperatorKey,
+) -> Router {
+    ticketflow_billing_projector::poison_router(PoisonPorts {
+        parked: Arc::new(move || models.parked()),
+        store: store.clone(),
+        now: || Clock::System.now(),
+        operator_key,
+    })
 }
 
 /// Watches billing like a projection: it follows the log as they do.

@@ -100,6 +100,18 @@ pub(crate) enum Pages {
     Before(String, PageArguments),
 }
 
+impl Pages {
+    /// Where buyers find the pages, as far as this process knows.
+    fn origin(&self, listen: SocketAddr) -> Option<String> {
+        match self {
+            Self::None => None,
+            Self::OfThisProcess(options) | Self::Before(_, options) => {
+                Some(options.public_origin.clone().unwrap_or_else(|| format!("http://{listen}")))
+            }
+        }
+    }
+}
+
 /// What a process does beside answering reads.
 #[derive(Default)]
 pub(crate) struct Role {
@@ -146,7 +158,10 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
     };
     let billing = match (&role.billing, &papers) {
         (None, _) => None,
-        (Some(issuer), Some(papers)) => Some(papers.start(issuer, &store)?),
+        (Some(issuer), Some(papers)) => {
+            let origin = role.pages.origin(arguments.listen);
+            Some(papers.start(issuer, &store, &arguments.store.folder, origin)?)
+        }
         (Some(_), None) => bail!("billing needs the customers' keys, which this event store does not keep"),
     };
     if let Some(billing) = &billing {
@@ -176,6 +191,7 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
         }
     };
     let snapshots = SnapshotKeeper::start(log.clone());
+    let poison = billing::poison_router(models.clone(), &store, operator_key);
 
     let shutdown = Shutdown::new();
     let ready = Arc::new(AtomicBool::new(true));
@@ -202,7 +218,7 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
         metrics,
     });
     let documents = papers.as_ref().map(Papers::router).unwrap_or_default();
-    let api = api(service, queries.merge(documents), probes, operator_key, simulator.as_ref());
+    let api = api(service, queries.merge(documents).merge(poison), probes, operator_key, simulator.as_ref());
     let router = match role.pages {
         Pages::None => shell.wrap_keeping_fallback(api.fallback(ticketflow_http::not_found)),
         Pages::OfThisProcess(options) => {

@@ -1,5 +1,6 @@
-//! The documents of an order over HTTP. The order's id is the key to them, as to the order.
+//! The documents of an order over HTTP: the order's id is the key to them, as to the order. And for operators, what billing gave up on.
 
+mod poison;
 mod receipts;
 mod tickets;
 
@@ -17,6 +18,8 @@ use ticketflow_http::{ApiRoutes, Problem};
 use utoipa::openapi::OpenApi;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
+
+pub use poison::{ListParked, PoisonPorts};
 
 use crate::papers::PaperStyle;
 use crate::press::{Press, PressError};
@@ -56,10 +59,29 @@ pub fn router(ports: DocumentPorts) -> Router {
     table().into_router().with_state(Arc::new(ports))
 }
 
-/// What the API's document says of them.
+/// The operators' endpoints.
+pub fn poison_router(ports: PoisonPorts) -> Router {
+    poison_table().into_router().with_state(Arc::new(ports))
+}
+
+/// What the API's document says of all of them.
 #[must_use]
 pub fn openapi() -> OpenApi {
-    table().into_document()
+    let mut document = table().into_document();
+    document.merge(poison_table().into_document());
+    document
+}
+
+fn poison_table() -> ApiRoutes<Arc<PoisonPorts>> {
+    ApiRoutes::default()
+        .at("GET /v1/ops/poison", routes!(poison::list), &[UNAVAILABLE])
+        .at("POST /v1/ops/poison", routes!(poison::retry_all), &[UNAVAILABLE])
+        .at("POST /v1/ops/poison/{id}/retry", routes!(poison::retry), &[poison::POISON_UNKNOWN, UNAVAILABLE])
+        .at(
+            "POST /v1/ops/poison/{id}/skip",
+            routes!(poison::skip),
+            &[poison::POISON_UNKNOWN, poison::REASON_INVALID, UNAVAILABLE],
+        )
 }
 
 fn table() -> ApiRoutes<Arc<DocumentPorts>> {

@@ -15,14 +15,18 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use crate::books::BooksError;
+use crate::buffer_reader::BufferReader;
 use crate::follower::Follower;
 use crate::letter::MailPorts;
 use crate::order_facts::{FactReader, FactsError};
+use crate::orders::{Lease, LeaseError, Orders};
 use crate::outbox::Outbox;
 use crate::shelf::Shelf;
 
 /// First and longest pause after failures that follow each other.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+/// How long what another instance wrote is waited for before this one begins.
+const CATCHES_UP_WITHIN: Duration = Duration::from_secs(10);
 /// What is under way when billing is stopped may take so long: longer than a mail server has for an answer.
 const STOPS_WITHIN: Duration = Duration::from_secs(15);
 
@@ -45,6 +49,8 @@ pub struct BillingPorts {
     pub store: EventStore,
     /// What is known of orders and shows.
     pub facts: FactReader,
+    /// The durable buffer that orders come through; `None`: from the log itself, by the one process that has it.
+    pub orders: Option<Orders>,
     /// How documents are mailed; `None`: they are not.
     pub mail: Option<MailPorts>,
     /// The time.
@@ -54,6 +60,8 @@ pub struct BillingPorts {
 /// What billing does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
+    /// Another instance is at work; this one takes over when it ends.
+    Standby,
     /// Looks at what was sold before the start.
     CatchingUp,
     /// Makes documents as orders are paid.
@@ -79,11 +87,13 @@ pub struct BillingStatus {
     pub stock: Vec<FolioStock>,
     /// Why the last mails were not taken; `None` when they were.
     pub mail_error: Option<String>,
+    /// Why orders do not come through the durable buffer; `None` when they do, or there is none.
+    pub buffer_error: Option<String>,
 }
 
 /// What the parts of billing share.
 pub(crate) struct Desk {
-    pub(crate) ports: BillingPorts,
+    pub(crate) ports: Arc<BillingPorts>,
     pub(crate) options: BillingOptions,
     pub(crate) shelf: tokio::sync::Mutex<Shelf>,
     pub(crate) status: Arc<Mutex<BillingStatus>>,
@@ -162,12 +172,19 @@ pub(crate) enum Interruption {
     Task(#[from] tokio::task::JoinError),
     #[error("the books refuse: {0}")]
     Refused(BillingRejection),
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
 }
 
 impl Interruption {
     /// Whether trying again may help.
     pub(crate) fn passes(&self) -> bool {
-        matches!(self, Self::Books(BooksError::Append(_)) | Self::Refused(BillingRejection::NoFolioLeft(_)))
+        match self {
+            Self::Books(BooksError::Append(_))
+            | Self::Refused(BillingRejection::NoFolioLeft(_))
+            | Self::Lease(_) => true,
+            Self::Books(_) | Self::Facts(_) | Self::Feed(_) | Self::Task(_) | Self::Refused(_) => false,
+        }
     }
 }
 
@@ -198,6 +215,7 @@ pub fn start(ports: BillingPorts, options: BillingOptions) -> BillingHandle {
         parked: 0,
         stock: Vec::new(),
         mail_error: None,
+        buffer_error: None,
     }));
     let (stop, stopping) = watch::channel(false);
     let task = tokio::spawn(run(ports, options, status.clone(), stopping));
@@ -210,29 +228,81 @@ async fn run(
     status: Arc<Mutex<BillingStatus>>,
     stopping: watch::Receiver<bool>,
 ) {
+    let ports = Arc::new(ports);
     let mut pause = Pause::default();
-    let shelf = loop {
-        match open(&ports, &options).await {
-            Ok(shelf) => break shelf,
+    while !*stopping.borrow() {
+        match turn(&ports, &options, &status, stopping.clone()).await {
+            Ok(Ended::Lost) => lock(&status).position = 0,
+            Ok(Ended::Done) => return,
             Err(error) if error.passes() => {
                 enter(&status, Phase::Waiting, &error);
                 pause.wait().await;
-                if *stopping.borrow() {
-                    return;
-                }
             }
             Err(error) => return enter(&status, Phase::Stopped, &error),
         }
+    }
+}
+
+/// How a turn at issuing ended.
+enum Ended {
+    /// Another instance may go on: what it writes has to be seen before this one does anything.
+    Lost,
+    /// Billing was to stop, or somebody has to look at it.
+    Done,
+}
+
+/// Issues and mails for as long as no other instance does.
+async fn turn(
+    ports: &Arc<BillingPorts>,
+    options: &BillingOptions,
+    status: &Arc<Mutex<BillingStatus>>,
+    mut stopping: watch::Receiver<bool>,
+) -> Result<Ended, Interruption> {
+    let mut lease = None;
+    if let Some(orders) = &ports.orders {
+        lock(status).phase = Phase::Standby;
+        lease = tokio::select! {
+            lease = Lease::acquire(orders) => Some(lease?),
+            _ = stopping.wait_for(|stopping| *stopping) => return Ok(Ended::Done),
+        };
+        lock(status).phase = Phase::CatchingUp;
+        // What the one before wrote.
+        ports.store.catch_up(CATCHES_UP_WITHIN).await.map_err(BooksError::Append)?;
+    }
+    let shelf = tokio::sync::Mutex::new(open(ports, options).await?);
+    let desk = Arc::new(Desk {
+        ports: ports.clone(),
+        options: options.clone(),
+        shelf,
+        status: status.clone(),
+        issued: Notify::new(),
+        stopping,
+    });
+    let parts = async {
+        tokio::join!(
+            Follower::new(desk.clone()).run(),
+            async {
+                if let Some(orders) = &ports.orders {
+                    BufferReader::new(desk.clone(), orders.clone()).run().await;
+                }
+            },
+            async {
+                if let Some(mail) = &ports.mail {
+                    Outbox::new(desk.clone(), mail.clone()).run().await;
+                }
+            },
+        );
     };
-    let shelf = tokio::sync::Mutex::new(shelf);
-    let mail = ports.mail.clone();
-    let desk = Arc::new(Desk { ports, options, shelf, status, issued: Notify::new(), stopping });
-    let mailing = async {
-        if let Some(mail) = mail {
-            Outbox::new(desk.clone(), mail).run().await;
-        }
+    let Some(mut lease) = lease else {
+        parts.await;
+        return Ok(Ended::Done);
     };
-    tokio::join!(Follower::new(desk.clone()).run(), mailing);
+    tokio::select! {
+        () = parts => {}
+        () = lease.keep() => return Ok(Ended::Lost),
+    }
+    lease.release().await;
+    Ok(Ended::Done)
 }
 
 /// Opens the books, and those of a new issuer.

@@ -5,11 +5,14 @@
 
 mod billing;
 mod books;
+mod buffer_reader;
 mod buyers;
 mod follower;
 mod handlers;
+mod issuing;
 mod letter;
 mod order_facts;
+mod orders;
 mod outbox;
 mod papers;
 mod press;
@@ -25,5 +28,6 @@ pub use handlers::{
 };
 pub use letter::MailPorts;
 pub use order_facts::{FactReader, FactsError, KnownShow, OrderFacts, TicketFacts};
+pub use orders::{Orders, OrdersAddressError};
 pub use papers::{PaperStyle, description, receipt_kind, receipt_sheet, ticket_sheet};
 pub use press::{Copy, Press, PressError};

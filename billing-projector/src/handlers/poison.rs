@@ -23,7 +23,7 @@ const MOST_LISTED: usize = 1_000;
 pub(super) const POISON_UNKNOWN: Problem =
     Problem::not_found("poison_unknown", "There is nothing parked there");
 pub(super) const REASON_INVALID: Problem =
-    Problem::rule("reason_invalid", "A reason of 1 to 500 characters is needed");
+    Problem::rule("skip_reason_invalid", "A reason of 1 to 500 characters is needed");
 
 /// What waits for an operator: in which books, of which event.
 pub type ListParked = Arc<dyn Fn() -> Vec<(StreamId, Position, ParkedSource)> + Send + Sync>;

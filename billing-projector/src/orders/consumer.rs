@@ -37,7 +37,7 @@ const PULL_EXPIRES: Duration = Duration::from_secs(10);
 /// Why no messages come.
 #[derive(Debug, thiserror::Error)]
 #[error("the stream ORDERS cannot be read now: {0}")]
-pub struct ConsumerError(String);
+pub(crate) struct ConsumerError(String);
 
 fn failed(error: impl std::fmt::Display) -> ConsumerError {
     ConsumerError(error.to_string())

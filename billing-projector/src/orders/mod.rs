@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use async_nats::ConnectOptions;
 use async_nats::jetstream::context::{Context, ContextBuilder};
+use data_encoding::HEXLOWER;
 
 pub(crate) use consumer::{Consumed, OrdersConsumer};
 pub(crate) use lease::{Lease, LeaseError};
@@ -38,7 +39,7 @@ pub struct Orders {
 
 impl Orders {
     /// Ready to be asked; the servers, `nats://HOST:PORT` with commas between, need not be there yet. `replicas` is how many copies
-    /// are kept of what billing keeps there, `instance` what this process is called.
+    /// are kept of what billing keeps there, `instance` what this process is called: for whoever looks at the lease.
     ///
     /// # Errors
     /// [`OrdersAddressError`].
@@ -55,6 +56,10 @@ impl Orders {
             .retry_on_initial_connect();
         let client = connect.connect(servers).await.map_err(OrdersAddressError)?;
         let context = ContextBuilder::new().timeout(ANSWER_LIMIT).ack_timeout(ANSWER_LIMIT).build(client);
+        let mut nonce = [0; 8];
+        getrandom::fill(&mut nonce).expect("the operating system has randomness once it has booted");
+        // Two processes may have been given one name.
+        let instance = format!("{instance} {}", HEXLOWER.encode(&nonce));
         Ok(Self { context, replicas, instance })
     }
 }

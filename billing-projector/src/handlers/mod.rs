@@ -28,8 +28,7 @@ use crate::press::{Press, PressError};
 const PENDING_RETRY_SECONDS: u16 = 2;
 
 const ORDER_UNKNOWN: Problem = Problem::not_found("order_unknown", "There is no such order");
-const TICKET_UNKNOWN: Problem = Problem::not_found("ticket_unknown", "The order has no such ticket");
-const TICKET_REFUNDED: Problem = Problem::gone("ticket_refunded", "The ticket was given back");
+const TICKET_REFUNDED: Problem = Problem::gone("ticket_given_back", "The ticket was given back");
 const DOCUMENT_UNKNOWN: Problem = Problem::not_found("document_unknown", "The order has no such document");
 const UNAVAILABLE: Problem = Problem::unavailable("unavailable", "Temporarily unavailable", 1_000);
 
@@ -94,7 +93,7 @@ fn table() -> ApiRoutes<Arc<DocumentPorts>> {
         .at(
             "GET /v1/orders/{order}/tickets/{file}",
             routes!(tickets::one),
-            &[ORDER_UNKNOWN, TICKET_UNKNOWN, TICKET_REFUNDED, UNAVAILABLE],
+            &[ORDER_UNKNOWN, DOCUMENT_UNKNOWN, TICKET_REFUNDED, UNAVAILABLE],
         )
         .at("GET /v1/orders/{order}/receipt.pdf", routes!(receipts::receipt), &[ORDER_UNKNOWN, UNAVAILABLE])
         .at(

@@ -11,6 +11,7 @@ use ticketflow_domain::billing::{
     BillingCommand, BillingRejection, DocumentType, FolioStock, Issuer, Scheme, SeriesCode,
 };
 use ticketflow_event_store::{EventStore, FeedError, Position};
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
@@ -25,6 +26,10 @@ use crate::shelf::Shelf;
 
 /// First and longest pause after failures that follow each other.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+/// Threads that do not block. Drawing and disks have others, made as they are needed.
+const THREADS: usize = 2;
+/// How far they give way to others; 19 is the most.
+const NICENESS: i32 = 10;
 /// How long what another instance wrote is waited for before this one begins.
 const CATCHES_UP_WITHIN: Duration = Duration::from_secs(10);
 /// What is under way when billing is stopped may take so long: longer than a mail server has for an answer.
@@ -123,6 +128,8 @@ pub struct BillingHandle {
     status: Arc<Mutex<BillingStatus>>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
+    /// Threads of its own, which give way to those that sell. Taken when this is dropped.
+    threads: Option<Runtime>,
 }
 
 impl BillingHandle {
@@ -152,6 +159,9 @@ impl BillingHandle {
 impl Drop for BillingHandle {
     fn drop(&mut self) {
         self.task.abort();
+        if let Some(threads) = self.threads.take() {
+            threads.shutdown_background();
+        }
     }
 }
 
@@ -205,9 +215,17 @@ impl Pause {
     }
 }
 
-/// Starts to give documents to what the store has and gets. To be called within a Tokio runtime.
-#[must_use]
-pub fn start(ports: BillingPorts, options: BillingOptions) -> BillingHandle {
+/// Starts to give documents to what the store has and gets, on threads that give way to all others of the process.
+///
+/// # Errors
+/// When the operating system has no threads to give.
+pub fn start(ports: BillingPorts, options: BillingOptions) -> Result<BillingHandle, std::io::Error> {
+    let threads = Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .thread_name("billing")
+        .on_thread_start(give_way)
+        .enable_all()
+        .build()?;
     let status = Arc::new(Mutex::new(BillingStatus {
         phase: Phase::CatchingUp,
         position: 0,
@@ -218,8 +236,15 @@ pub fn start(ports: BillingPorts, options: BillingOptions) -> BillingHandle {
         buffer_error: None,
     }));
     let (stop, stopping) = watch::channel(false);
-    let task = tokio::spawn(run(ports, options, status.clone(), stopping));
-    BillingHandle { status, stop, task }
+    let task = threads.spawn(run(ports, options, status.clone(), stopping));
+    Ok(BillingHandle { status, stop, task, threads: Some(threads) })
+}
+
+fn give_way() {
+    // On Linux this is of the calling thread. Without the right to it billing takes its share like all others.
+    if let Err(error) = rustix::process::nice(NICENESS) {
+        tracing::debug!(%error, "a thread of billing keeps its priority");
+    }
 }
 
 async fn run(

@@ -60,6 +60,7 @@ fn start_with(log: &EmbeddedLog, options: BillingOptions) -> BillingHandle {
         BillingPorts { store: log.clone().into(), facts, orders: None, mail: None, now },
         options,
     )
+    .unwrap()
 }
 
 async fn until(what: &str, mut holds: impl FnMut() -> bool) {

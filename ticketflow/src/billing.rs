@@ -210,7 +210,7 @@ impl Papers {
             mail,
             now: || Clock::System.now(),
         };
-        Ok(ticketflow_billing_projector::start(ports, arguments.options()?))
+        ticketflow_billing_projector::start(ports, arguments.options()?).context("billing has no threads")
     }
 }
 

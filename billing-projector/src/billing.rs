@@ -233,8 +233,9 @@ pub fn start(ports: BillingPorts, options: BillingOptions) -> Result<BillingHand
         .on_thread_start(give_way)
         .enable_all()
         .build()?;
+    let phase = if ports.orders.is_some() { Phase::Standby } else { Phase::CatchingUp };
     let status = Arc::new(Mutex::new(BillingStatus {
-        phase: Phase::CatchingUp,
+        phase,
         position: 0,
         last_error: None,
         parked: 0,

@@ -24,7 +24,8 @@ pub use billing::{BillingHandle, BillingOptions, BillingPorts, BillingStatus, Ph
 pub use books::{Books, BooksError};
 pub use buyers::{Buyer, BuyerError, Buyers};
 pub use handlers::{
-    DocumentPorts, FindPapers, ListParked, OrderPapers, PoisonPorts, openapi, poison_router, router,
+    DocumentPorts, FindPapers, ListParked, OrderPapers, PoisonPorts, openapi, poison_openapi, poison_router,
+    router,
 };
 pub use letter::MailPorts;
 pub use order_facts::{FactReader, FactsError, KnownShow, OrderFacts, TicketFacts};

@@ -90,6 +90,7 @@ fn document() -> OpenApi {
         ticketflow_command_service::openapi(),
         ticketflow_projections::openapi(),
         ticketflow_billing_projector::openapi(),
+        ticketflow_billing_projector::poison_openapi(),
         health::openapi(),
         simulator,
     ] {

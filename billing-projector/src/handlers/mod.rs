@@ -63,12 +63,16 @@ pub fn poison_router(ports: PoisonPorts) -> Router {
     poison_table().into_router().with_state(Arc::new(ports))
 }
 
-/// What the API's document says of all of them.
+/// What the API's document says of the documents' endpoints.
 #[must_use]
 pub fn openapi() -> OpenApi {
-    let mut document = table().into_document();
-    document.merge(poison_table().into_document());
-    document
+    table().into_document()
+}
+
+/// What the API's document says of the operators' endpoints.
+#[must_use]
+pub fn poison_openapi() -> OpenApi {
+    poison_table().into_document()
 }
 
 fn poison_table() -> ApiRoutes<Arc<PoisonPorts>> {

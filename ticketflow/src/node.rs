@@ -201,6 +201,7 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
         models,
         projections,
         log: log.clone(),
+        invoices: None,
         signer,
         operator_key,
         shutdown: shutdown.clone(),

@@ -3,6 +3,7 @@
 //! Invariants: selling never waits for it; what is done is in the issuer's stream and nowhere else, so that there is no checkpoint
 //! to lose and a second instance does no harm. Which folio a document gets is the domain's to decide.
 
+// Steps between which tests end billing are marked with `fail_point!`, which is nothing in a program that is not tested.
 mod billing;
 mod books;
 mod buffer_reader;

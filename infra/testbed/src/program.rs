@@ -1,9 +1,9 @@
-//! Where the servers' programs are.
+//! Where the servers' programs are, and what they say when they are run to their end.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::error::TestbedError;
+use crate::error::{Doing, TestbedError};
 
 /// Where Debian keeps the server programs of PostgreSQL, one folder per version.
 const DEBIAN_POSTGRES: &str = "/usr/lib/postgresql";
@@ -57,6 +57,30 @@ pub(crate) fn haproxy() -> Result<PathBuf, TestbedError> {
     runs(&["haproxy", "/usr/sbin/haproxy"], "-v").ok_or(missing)
 }
 
+/// The programs of MariaDB: its server, which Debian keeps where only root has its path, and what prepares a folder for it.
+#[derive(Debug, Clone)]
+pub(crate) struct MariaDbPrograms {
+    pub(crate) server: PathBuf,
+    pub(crate) install: PathBuf,
+    pub(crate) client: PathBuf,
+}
+
+/// Those of MariaDB.
+pub(crate) fn mariadb() -> Result<MariaDbPrograms, TestbedError> {
+    let find = |programs: &[&str]| {
+        // Asked for its version, the program that prepares folders would prepare the system's.
+        runs(programs, "--help").ok_or(TestbedError::Missing {
+            program: "MariaDB",
+            remedy: "apt-get install mariadb-server, or run `make test`, which does",
+        })
+    };
+    Ok(MariaDbPrograms {
+        server: find(&["mariadbd", "/usr/sbin/mariadbd"])?,
+        install: find(&["mariadb-install-db", "/usr/bin/mariadb-install-db"])?,
+        client: find(&["mariadb", "/usr/bin/mariadb"])?,
+    })
+}
+
 /// nginx, where somebody has installed it: nothing here needs it to run.
 ///
 /// # Errors
@@ -66,10 +90,20 @@ pub fn nginx() -> Result<PathBuf, TestbedError> {
     runs(&["nginx", "/usr/sbin/nginx"], "-v").ok_or(missing)
 }
 
-/// The first of the programs that tells its version.
-fn runs(programs: &[&str], version: &str) -> Option<PathBuf> {
-    let says = |program: &&&str| Command::new(program).arg(version).output().is_ok();
+/// The first of the programs that answers this question.
+fn runs(programs: &[&str], question: &str) -> Option<PathBuf> {
+    let says = |program: &&&str| Command::new(program).arg(question).output().is_ok();
     programs.iter().find(says).map(PathBuf::from)
+}
+
+/// Output of a program that ran and succeeded.
+pub(crate) fn run(program: &'static str, command: &mut Command) -> Result<String, TestbedError> {
+    let output = command.output().doing("run", program)?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(TestbedError::Failed { program, output: said })
 }
 
 fn nats_version(program: &Path) -> Option<(u32, u32)> {

@@ -1,32 +1,11 @@
-//! What the log asks of billing: a receipt for each paid order, a credit note for each refund, in the log's order.
-//!
-//! Pure but for reading the event that created a show, once for each show.
-
-use std::collections::HashMap;
+//! The orders and refunds of the log, which ask for documents.
 
 use ticketflow_domain::billing::{BillingCommand, DocumentType, IssueCreditNote, IssueReceipt};
 use ticketflow_domain::show::ShowEvent;
-use ticketflow_domain::{Currency, OrderId, ShowId};
-use ticketflow_event_store::{
-    Batch, Category, CodecError, EmbeddedLog, Position, ReadError, StreamId, show_event,
-};
+use ticketflow_domain::{OrderId, ShowId};
+use ticketflow_event_store::{Batch, Category, Position, show_event};
 
-/// Why the log could not be read for billing.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum SourceError {
-    /// The log cannot be read.
-    #[error("the log cannot be read for billing")]
-    Read(#[from] ReadError),
-    /// An event does not read back: a later version wrote it.
-    #[error("the batch at position {position} holds an event that does not read back")]
-    Event {
-        /// Of the batch's first event.
-        position: Position,
-        /// Why.
-        #[source]
-        source: CodecError,
-    },
-}
+use crate::order_facts::{FactReader, FactsError};
 
 /// An event that asks for a document.
 #[derive(Debug, Clone)]
@@ -38,25 +17,24 @@ pub(crate) struct Source {
 
 /// Reads what is asked for.
 pub(crate) struct Sources {
-    log: EmbeddedLog,
+    facts: FactReader,
     receipt_type: DocumentType,
-    currencies: HashMap<ShowId, Currency>,
 }
 
 impl Sources {
-    pub(crate) fn new(log: EmbeddedLog, receipt_type: DocumentType) -> Self {
-        Self { log, receipt_type, currencies: HashMap::new() }
+    pub(crate) fn new(facts: FactReader, receipt_type: DocumentType) -> Self {
+        Self { facts, receipt_type }
     }
 
     /// What a batch asks for. Blocks on the disk when it is the first of a show.
-    pub(crate) fn of(&mut self, batch: &Batch<'_>) -> Result<Vec<Source>, SourceError> {
+    pub(crate) fn of(&self, batch: &Batch<'_>) -> Result<Vec<Source>, FactsError> {
         if batch.stream().category != Category::Show {
             return Ok(Vec::new());
         }
         let show_id = ShowId::from_bytes(batch.stream().id);
-        let unreadable = |source| SourceError::Event { position: batch.first_position(), source };
         let mut sources = Vec::new();
         for (record, position) in batch.events().zip(batch.first_position()..) {
+            let unreadable = |source| FactsError::Event { position: batch.first_position(), source };
             match show_event(record).map_err(unreadable)? {
                 ShowEvent::OrderPaid(paid) => {
                     let command = BillingCommand::IssueReceipt(IssueReceipt {
@@ -65,7 +43,7 @@ impl Sources {
                         customer_id: paid.customer_id,
                         show_id,
                         total: paid.total,
-                        currency: self.currency_of(show_id)?,
+                        currency: self.facts.show(show_id)?.currency,
                         source_position: position,
                     });
                     sources.push(Source { position, order_id: paid.order_id, command });
@@ -79,9 +57,7 @@ impl Sources {
                     });
                     sources.push(Source { position, order_id: refunded.order_id, command });
                 }
-                ShowEvent::ShowCreated(created) => {
-                    self.currencies.insert(show_id, created.currency);
-                }
+                ShowEvent::ShowCreated(created) => self.facts.learn(&created),
                 ShowEvent::SalesOpened(_)
                 | ShowEvent::SalesClosed(_)
                 | ShowEvent::ShowCancelled(_)
@@ -99,23 +75,5 @@ impl Sources {
             }
         }
         Ok(sources)
-    }
-
-    fn currency_of(&mut self, show_id: ShowId) -> Result<Currency, SourceError> {
-        if let Some(currency) = self.currencies.get(&show_id) {
-            return Ok(*currency);
-        }
-        let mut reader = self.log.read_stream(StreamId::new(Category::Show, show_id.to_bytes()), 1)?;
-        let mut currency = Currency::CLP;
-        if let Some(batch) = reader.next_batch()?
-            && let Some(record) = batch.events().next()
-        {
-            let unreadable = |source| SourceError::Event { position: batch.first_position(), source };
-            if let ShowEvent::ShowCreated(created) = show_event(record).map_err(unreadable)? {
-                currency = created.currency;
-            }
-        }
-        self.currencies.insert(show_id, currency);
-        Ok(currency)
     }
 }

@@ -181,7 +181,7 @@ fn issue_credit_note(
     note: &IssueCreditNote,
     now: Timestamp,
 ) -> Result<Vec<BillingEvent>, Rejection> {
-    if state.credit_notes.contains_key(&note.refund_id) {
+    if state.credit_notes(note.order_id).iter().any(|known| known.refund_id == note.refund_id) {
         return Ok(Vec::new());
     }
     let receipt = state.receipts.get(&note.order_id).ok_or(Rejection::ReceiptMissing(note.order_id))?;

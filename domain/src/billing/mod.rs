@@ -21,4 +21,4 @@ pub use events::{
     FolioRangeLoaded, Issuer, RefundReference, SeriesOpened, SourceParked, SourceRetried, SourceSkipped,
 };
 pub use rejection::BillingRejection;
-pub use state::{BillingState, DocumentProgress, FolioStock, ParkedSource, Receipt};
+pub use state::{BillingState, CreditNote, DocumentProgress, FolioStock, ParkedSource, Receipt};

@@ -45,6 +45,10 @@ pub(super) struct Sequence {
 pub struct Receipt {
     /// The document.
     pub document: DocumentId,
+    /// Of the order's event in the log.
+    pub source_position: u64,
+    /// When it was issued.
+    pub issued_at: Timestamp,
     /// Whose order.
     pub customer_id: CustomerId,
     /// Of which show.
@@ -55,6 +59,23 @@ pub struct Receipt {
     pub currency: Currency,
     /// Taken back by credit notes so far.
     pub given_back: i64,
+}
+
+/// What takes a part of a receipt back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CreditNote {
+    /// The document.
+    pub document: DocumentId,
+    /// Of which refund.
+    pub refund_id: RefundId,
+    /// Whether it takes back all of the receipt at once.
+    pub annuls: bool,
+    /// Of the refund's event in the log.
+    pub source_position: u64,
+    /// When it was issued.
+    pub issued_at: Timestamp,
+    /// What it adds up to.
+    pub amounts: Amounts,
 }
 
 /// A document that is not done with: something has still to be done, or to be said by the authority.
@@ -108,7 +129,8 @@ pub struct BillingState {
     pub(super) series: Option<Series>,
     pub(super) sequences: BTreeMap<DocumentType, Sequence>,
     pub(super) receipts: HashMap<OrderId, Receipt, HashIds>,
-    pub(super) credit_notes: HashMap<RefundId, DocumentId, HashIds>,
+    /// By order, in the order in which they were issued.
+    pub(super) credit_notes: HashMap<OrderId, Vec<CreditNote>, HashIds>,
     pub(super) open: BTreeMap<DocumentId, DocumentProgress>,
     pub(super) parked: BTreeMap<u64, ParkedSource>,
     pub(super) skipped: BTreeSet<u64>,
@@ -127,10 +149,10 @@ impl BillingState {
         self.receipts.get(&order_id)
     }
 
-    /// The credit note of a refund.
+    /// The credit notes of an order, in the order in which they were issued.
     #[must_use]
-    pub fn credit_note(&self, refund_id: RefundId) -> Option<DocumentId> {
-        self.credit_notes.get(&refund_id).copied()
+    pub fn credit_notes(&self, order_id: OrderId) -> &[CreditNote] {
+        self.credit_notes.get(&order_id).map_or(&[], Vec::as_slice)
     }
 
     /// What is not done with, in the order of type and folio.
@@ -249,6 +271,8 @@ impl BillingState {
             None => {
                 let receipt = Receipt {
                     document: event.document,
+                    source_position: event.source_position,
+                    issued_at: event.issued_at,
                     customer_id: event.customer_id,
                     show_id: event.show_id,
                     total: event.amounts.total,
@@ -258,7 +282,14 @@ impl BillingState {
                 self.receipts.insert(event.order_id, receipt);
             }
             Some(refund) => {
-                self.credit_notes.insert(refund.refund_id, event.document);
+                self.credit_notes.entry(event.order_id).or_default().push(CreditNote {
+                    document: event.document,
+                    refund_id: refund.refund_id,
+                    annuls: refund.annuls,
+                    source_position: event.source_position,
+                    issued_at: event.issued_at,
+                    amounts: event.amounts,
+                });
                 if let Some(receipt) = self.receipts.get_mut(&event.order_id) {
                     receipt.given_back += event.amounts.total;
                 }

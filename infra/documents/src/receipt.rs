@@ -93,8 +93,8 @@ pub struct ReceiptSheet {
 pub struct Issuer {
     /// Its registered name.
     pub name: String,
-    /// Its tax number.
-    pub rut: Rut,
+    /// Its tax number as its authority writes it, such as `76.123.456-0`; empty where there is none.
+    pub tax_id: String,
     /// Its line of business, as registered.
     pub activity: String,
     /// Street, commune, city.

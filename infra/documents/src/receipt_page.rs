@@ -113,12 +113,16 @@ fn first_head(canvas: &mut Canvas<'_>, sheet: &ReceiptSheet, texts: &Texts) {
     let name = Block { width, lines: 2, largest: 20.0, smallest: 11.0 };
     let mut y =
         canvas.text(&issuer.name, Style::BOLD.tracked(-0.015), name, MARGIN, 76.0, Colour::INK) + 20.0;
-    let rut = format!("{} {}", texts.tax_id, issuer.rut);
-    for (text, lines) in [(&issuer.activity, 2), (&issuer.address, 2), (&rut, 1)] {
+    let tax_id = match issuer.tax_id.as_str() {
+        "" => String::new(),
+        tax_id => format!("{} {tax_id}", texts.tax_id),
+    };
+    let others = [(&issuer.activity, 2), (&issuer.address, 2), (&tax_id, 1)];
+    for (text, lines) in others.into_iter().filter(|(text, _)| !text.is_empty()) {
         let block = Block { width, lines, largest: SMALL, smallest: 7.5 };
         y = canvas.text(text, Style::REGULAR, block, MARGIN, y, Colour::QUIET) + 13.0;
     }
-    title(canvas, sheet, texts, &rut);
+    title(canvas, sheet, texts, &tax_id);
     facts(canvas, sheet, texts);
     if let Some(reference) = &sheet.reference {
         let area = Area { x: MARGIN, y: TABLE_TOP - 10.0, width: INNER, height: REFERENCE_HEIGHT - 10.0 };
@@ -134,16 +138,19 @@ fn first_head(canvas: &mut Canvas<'_>, sheet: &ReceiptSheet, texts: &Texts) {
 }
 
 /// What the document is, framed: red for those of the tax office, as on all of them.
-fn title(canvas: &mut Canvas<'_>, sheet: &ReceiptSheet, texts: &Texts, rut: &str) {
+fn title(canvas: &mut Canvas<'_>, sheet: &ReceiptSheet, texts: &Texts, tax_id: &str) {
     let colour = if sheet.kind.is_fiscal() { Colour::ALARM } else { Colour::INK };
     canvas.frame(TITLE, 3.0, Pen::new(colour, 1.6));
     let centre = TITLE.x + TITLE.width / 2.0;
     let block = Block { width: TITLE.width - 24.0, lines: 2, largest: 14.0, smallest: 9.0 };
     let name = fit_balanced(sheet.kind.name(texts), Style::BOLD, block);
-    let height = name.height() + 23.0 + 20.0;
+    let above = if tax_id.is_empty() { 0.0 } else { 23.0 };
+    let height = above + name.height() + 20.0;
     let mut y = TITLE.y + (TITLE.height - height) / 2.0 + 4.5;
-    canvas.label(rut, Style::BOLD.tabular(), centre, y, 11.0, colour, Align::Centre);
-    y = canvas.paragraph(&name, centre, y + 23.0, colour, Align::Centre) + 20.0;
+    if !tax_id.is_empty() {
+        canvas.label(tax_id, Style::BOLD.tabular(), centre, y, 11.0, colour, Align::Centre);
+    }
+    y = canvas.paragraph(&name, centre, y + above, colour, Align::Centre) + 20.0;
     canvas.label(&number(sheet.folio, texts), Style::BOLD.tabular(), centre, y, 14.0, colour, Align::Centre);
 }
 

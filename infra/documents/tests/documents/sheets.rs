@@ -74,7 +74,7 @@ pub(crate) fn boleta(language: Language) -> ReceiptSheet {
         folio: 12,
         issuer: Issuer {
             name: "Producciones Ñuñoa SpA".to_owned(),
-            rut: "76.123.456-0".parse().expect("a RUT"),
+            tax_id: "76.123.456-0".to_owned(),
             activity: "Producción de espectáculos y artes escénicas".to_owned(),
             address: "Av. Irarrázaval 1234, Ñuñoa, Santiago".to_owned(),
         },

@@ -14,7 +14,8 @@ use ticketflow_event_store::{EventStore, Feed, FeedChunk, FeedError, Position};
 use tokio::task::JoinHandle;
 
 use crate::books::{Books, BooksError};
-use crate::sources::{Source, SourceError, Sources};
+use crate::order_facts::{FactReader, FactsError};
+use crate::sources::{Source, Sources};
 
 /// Documents of one batch at most: some hundred kilobytes.
 const BATCH: usize = 500;
@@ -107,7 +108,7 @@ enum Interruption {
     #[error(transparent)]
     Books(#[from] BooksError),
     #[error(transparent)]
-    Source(#[from] SourceError),
+    Source(#[from] FactsError),
     #[error("the log cannot be followed")]
     Feed(#[from] FeedError),
     #[error("reading ended by an error of this software")]
@@ -191,8 +192,8 @@ impl Billing {
             move || Feed::new(&log, from)
         })
         .await?
-        .map_err(SourceError::from)?;
-        let mut sources = Sources::new(log, receipt_type);
+        .map_err(FactsError::from)?;
+        let mut sources = Sources::new(FactReader::new(log), receipt_type);
         while let Some(chunk) = feed.next().await? {
             let reading = tokio::task::spawn_blocking(move || read(sources, &chunk));
             let (found, read_on) = reading.await?;
@@ -259,9 +260,9 @@ impl Billing {
     }
 }
 
-type Found = Result<(Vec<Source>, Position), SourceError>;
+type Found = Result<(Vec<Source>, Position), FactsError>;
 
-fn read(mut sources: Sources, chunk: &FeedChunk) -> (Found, Sources) {
+fn read(sources: Sources, chunk: &FeedChunk) -> (Found, Sources) {
     let found = (|| {
         let (mut found, mut reached) = (Vec::new(), 0);
         for batch in chunk.batches() {

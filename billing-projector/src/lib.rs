@@ -4,8 +4,19 @@
 //! to lose and a second instance does no harm. Which folio a document gets is the domain's to decide.
 
 mod books;
+mod buyers;
 mod follower;
+mod handlers;
+mod order_facts;
+mod papers;
+mod press;
 mod sources;
+mod words;
 
 pub use books::{Books, BooksError};
+pub use buyers::{Buyer, BuyerError, Buyers};
 pub use follower::{Billing, BillingHandle, BillingOptions, BillingStatus, Phase};
+pub use handlers::{DocumentPorts, FindPapers, OrderPapers, openapi, router};
+pub use order_facts::{FactReader, FactsError, KnownShow, OrderFacts, TicketFacts};
+pub use papers::{PaperStyle, description, receipt_kind, receipt_sheet, ticket_sheet};
+pub use press::{Copy, Press, PressError};

@@ -1,12 +1,13 @@
-//! The memory read models together: seat maps by show, orders by id, and how far they are.
+//! The memory read models together: seat maps by show, orders by id, what was issued for them, and how far they are.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use ticketflow_domain::billing::{BillingState, OrderDocuments};
 use ticketflow_domain::show::{ShowEvent, ShowInfo};
 use ticketflow_domain::{OrderId, ShowId};
-use ticketflow_event_store::{Batch, Category, CodecError, Position, show_event};
+use ticketflow_event_store::{Batch, Category, CodecError, Position, StreamId, billing_event, show_event};
 use tokio::sync::watch;
 
 use crate::orders::{OrderView, Orders, StoredOrder};
@@ -16,12 +17,19 @@ use crate::seat_map::{SeatMap, StoredSeatMap};
 pub struct ReadModels {
     shows: RwLock<HashMap<ShowId, Arc<SeatMap>>>,
     orders: RwLock<Orders>,
+    /// The books of each issuer, by their stream.
+    books: RwLock<BTreeMap<StreamId, BillingState>>,
     position: watch::Sender<Position>,
 }
 
 impl Default for ReadModels {
     fn default() -> Self {
-        Self { shows: RwLock::default(), orders: RwLock::default(), position: watch::Sender::new(0) }
+        Self {
+            shows: RwLock::default(),
+            orders: RwLock::default(),
+            books: RwLock::default(),
+            position: watch::Sender::new(0),
+        }
     }
 }
 
@@ -32,11 +40,30 @@ impl ReadModels {
     /// [`CodecError`] for an event that does not read back; the models stay as they were.
     pub fn apply(&self, batch: &Batch<'_>) -> Result<(), CodecError> {
         let stream = batch.stream();
-        if stream.category == Category::Show {
-            let events: Vec<ShowEvent> = batch.events().map(show_event).collect::<Result<_, _>>()?;
-            self.apply_show(ShowId::from_bytes(stream.id), &events, batch.first_position());
+        match stream.category {
+            Category::Show => {
+                let events: Vec<ShowEvent> = batch.events().map(show_event).collect::<Result<_, _>>()?;
+                self.apply_show(ShowId::from_bytes(stream.id), &events, batch.first_position());
+            }
+            Category::Billing => self.apply_billing(batch)?,
+            Category::Customer | Category::Ops => {}
         }
         Ok(())
+    }
+
+    /// Folds a batch of an issuer's books.
+    pub(crate) fn apply_billing(&self, batch: &Batch<'_>) -> Result<(), CodecError> {
+        let events: Vec<_> = batch.events().map(billing_event).collect::<Result<_, _>>()?;
+        let mut books = self.books.write().unwrap_or_else(PoisonError::into_inner);
+        let books = books.entry(batch.stream()).or_default();
+        events.iter().for_each(|event| books.evolve(event));
+        Ok(())
+    }
+
+    /// What was issued for an order; `None` while it has no receipt.
+    pub fn documents(&self, id: OrderId) -> Option<OrderDocuments> {
+        let books = self.books.read().unwrap_or_else(PoisonError::into_inner);
+        books.values().find_map(|books| books.documents(id))
     }
 
     fn apply_show(&self, show_id: ShowId, events: &[ShowEvent], first: Position) {

@@ -5,7 +5,7 @@
 
 use rkyv::util::AlignedVec;
 use ticketflow_event_store::{
-    CodecError, EmbeddedLog, SnapshotError, StoredSnapshot, push_snapshot_part, take_snapshot_part,
+    Category, CodecError, EmbeddedLog, SnapshotError, StoredSnapshot, push_snapshot_part, take_snapshot_part,
 };
 
 use crate::feed_runner::{FoldError, fold_up_to};
@@ -44,6 +44,34 @@ pub enum StoreModelsError {
 /// The read models of the newest usable snapshot, empty without one. Blocks on the disk.
 #[must_use]
 pub fn restore_models(log: &EmbeddedLog) -> ReadModels {
+    let models = restore_stored(log);
+    match fold_books(log, &models) {
+        Ok(()) => models,
+        Err(error) => {
+            tracing::warn!(%error, "the books cannot be folded beside the snapshot; all events are folded");
+            ReadModels::default()
+        }
+    }
+}
+
+/// Folds the issuers' books up to where the models are. They are short beside everything else and in no snapshot.
+fn fold_books(log: &EmbeddedLog, models: &ReadModels) -> Result<(), FoldError> {
+    let to = models.position();
+    for (stream, _) in log.streams(Category::Billing) {
+        let mut reader = log.read_stream(stream, 1)?;
+        while let Some(batch) = reader.next_batch()? {
+            let position = batch.first_position();
+            if position > to {
+                break;
+            }
+            models.apply_billing(&batch).map_err(|source| FoldError::Event { position, source })?;
+        }
+    }
+    Ok(())
+}
+
+/// What snapshots hold: seat maps and orders.
+fn restore_stored(log: &EmbeddedLog) -> ReadModels {
     let restored = log.restore_snapshot(SNAPSHOT_NAME, read);
     restored.map_or_else(ReadModels::default, |(models, position)| {
         models.reached(position);
@@ -68,7 +96,7 @@ fn read(mut bytes: &[u8]) -> Result<ReadModels, CodecError> {
 /// [`StoreModelsError`].
 pub fn store_models(log: &EmbeddedLog) -> Result<StoredSnapshot, StoreModelsError> {
     log.renew_snapshot(SNAPSHOT_NAME, |to| {
-        let models = restore_models(log);
+        let models = restore_stored(log);
         fold_up_to(log, &models, to)?;
         let mut bytes = AlignedVec::new();
         for map in models.shows() {

@@ -9,6 +9,7 @@ mod commands;
 mod decide;
 mod documents;
 mod events;
+mod order_documents;
 mod rejection;
 mod state;
 
@@ -20,5 +21,6 @@ pub use events::{
     BillingEvent, DocumentAccepted, DocumentIssued, DocumentMailed, DocumentRefused, DocumentSubmitted,
     FolioRangeLoaded, Issuer, RefundReference, SeriesOpened, SourceParked, SourceRetried, SourceSkipped,
 };
+pub use order_documents::{AuthorityStatus, DocumentView, DocumentsState, OrderDocuments};
 pub use rejection::BillingRejection;
 pub use state::{BillingState, CreditNote, DocumentProgress, FolioStock, ParkedSource, Receipt};

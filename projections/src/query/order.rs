@@ -7,8 +7,11 @@ use axum::extract::State;
 use axum::response::Response;
 use http::header::CACHE_CONTROL;
 use serde::{Deserialize, Serialize};
+use ticketflow_domain::billing::{
+    AuthorityStatus, DocumentType, DocumentView, DocumentsState, OrderDocuments,
+};
 use ticketflow_domain::show::{ShowInfo, TicketStatus};
-use ticketflow_domain::{Money, OrderId, ShowId, TicketId, Timestamp};
+use ticketflow_domain::{Money, OrderId, RefundId, ShowId, TicketId, Timestamp};
 use ticketflow_event_store::Position;
 use ticketflow_http::{ApiPath, ApiQuery, Problem};
 use ticketflow_ticket_code::{TicketCode, TicketSigner};
@@ -39,7 +42,13 @@ pub(crate) struct OrderQuery {
         "price": {"amount": 25000, "currency": "CLP"}, "status": "PAID",
         "qr": "TF:AEBAGBAFAYDQQCIKBMGA2DQPCAIREEYUCULBOGAZDINRYHI6D4"
     }],
-    "documents": "pending", "paid_at": "2027-05-01T15:03:20.000Z", "position": 5
+    "documents": "delivered",
+    "receipt": {
+        "document_type": "receipt", "folio": 12, "issued_at": "2027-05-01T15:03:20.400Z",
+        "total": {"amount": 25000, "currency": "CLP"}, "authority": "not_needed", "mailed": true
+    },
+    "credit_notes": [],
+    "paid_at": "2027-05-01T15:03:20.000Z", "position": 5
 }))]
 pub(crate) struct OrderAnswer {
     order_id: OrderId,
@@ -56,10 +65,34 @@ pub(crate) struct OrderAnswer {
     /// In the order of purchase.
     tickets: Vec<TicketAnswer>,
     /// How far receipt and PDF tickets are.
-    documents: &'static str,
+    documents: DocumentsState,
+    /// The receipt, once it is issued.
+    receipt: Option<DocumentAnswer>,
+    /// What took parts of it back, in the order of refunds.
+    credit_notes: Vec<DocumentAnswer>,
     paid_at: Timestamp,
     #[schema(value_type = u64)]
     position: Position,
+}
+
+/// A receipt or a credit note.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Document)]
+struct DocumentAnswer {
+    document_type: DocumentType,
+    /// Its number among those of its type.
+    folio: u64,
+    issued_at: Timestamp,
+    /// Paid, or given back.
+    total: Money,
+    /// What the tax authority knows of it.
+    authority: AuthorityStatus,
+    /// Whether the mail with it was taken by a mail server.
+    mailed: bool,
+    /// For a credit note: of which refund.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    refund_id: Option<RefundId>,
 }
 
 /// A ticket of an order.
@@ -106,11 +139,19 @@ pub(crate) async fn order(
     let wanted = MinPosition { min_position: query.min_position };
     let (found, origin) = ports.read(wanted, from_tables, from_memory).await?;
     let Some((order, info)) = found else { return Ok(origin.mark(ORDER_UNKNOWN)) };
-    let answer = answer(order_id, &order, &info, &ports.signer);
+    // In every process, whatever the order was read from.
+    let documents = ports.models.documents(order_id);
+    let answer = answer(order_id, &order, &info, documents.as_ref(), &ports.signer);
     Ok(origin.mark(([(CACHE_CONTROL, "no-store")], Json(answer))))
 }
 
-fn answer(order_id: OrderId, order: &OrderView, info: &ShowInfo, signer: &TicketSigner) -> OrderAnswer {
+fn answer(
+    order_id: OrderId,
+    order: &OrderView,
+    info: &ShowInfo,
+    documents: Option<&OrderDocuments>,
+    signer: &TicketSigner,
+) -> OrderAnswer {
     let live = order.tickets.iter().any(|ticket| ticket.status != TicketStatus::Refunded);
     OrderAnswer {
         order_id,
@@ -122,9 +163,26 @@ fn answer(order_id: OrderId, order: &OrderView, info: &ShowInfo, signer: &Ticket
         total: money(order.total, info.currency),
         refunded: money(order.refunded, info.currency),
         tickets: order.tickets.iter().map(|ticket| ticket_answer(ticket, info, signer)).collect(),
-        documents: "pending",
+        documents: documents.map_or(DocumentsState::Pending, OrderDocuments::state),
+        receipt: documents.map(|documents| document_answer(documents, &documents.receipt)),
+        credit_notes: documents
+            .iter()
+            .flat_map(|documents| documents.credit_notes.iter().map(|note| document_answer(documents, note)))
+            .collect(),
         paid_at: order.paid_at,
         position: order.position,
+    }
+}
+
+fn document_answer(documents: &OrderDocuments, view: &DocumentView) -> DocumentAnswer {
+    DocumentAnswer {
+        document_type: view.document.document_type,
+        folio: view.document.folio,
+        issued_at: view.issued_at,
+        total: money(view.amounts.total, documents.currency),
+        authority: view.authority,
+        mailed: view.is_mailed,
+        refund_id: view.refund_id,
     }
 }
 

@@ -42,6 +42,8 @@ fn an_order_says_everything_and_follows_its_tickets() {
                 "refunded": money(0),
                 "tickets": [ticket(0, "Platea-A-1", "A", "1"), ticket(1, "Platea-B-12", "B", "12")],
                 "documents": "pending",
+                "receipt": null,
+                "credit_notes": [],
                 "paid_at": "2030-01-01T00:00:00.000Z",
                 "position": stage.head(),
             })

@@ -1,0 +1,167 @@
+//! The documents of an order over HTTP. The order's id is the key to them, as to the order.
+
+mod receipts;
+mod tickets;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
+use serde::{Deserialize, Serialize};
+use ticketflow_documents::Language;
+use ticketflow_domain::billing::OrderDocuments;
+use ticketflow_domain::{OrderId, TicketId};
+use ticketflow_http::{ApiRoutes, Problem};
+use utoipa::openapi::OpenApi;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::routes;
+
+use crate::papers::PaperStyle;
+use crate::press::{Press, PressError};
+
+/// Receipts are issued within a second of the payment while billing runs.
+const PENDING_RETRY_SECONDS: u16 = 2;
+
+const ORDER_UNKNOWN: Problem = Problem::not_found("order_unknown", "There is no such order");
+const TICKET_UNKNOWN: Problem = Problem::not_found("ticket_unknown", "The order has no such ticket");
+const TICKET_REFUNDED: Problem = Problem::gone("ticket_refunded", "The ticket was given back");
+const DOCUMENT_UNKNOWN: Problem = Problem::not_found("document_unknown", "The order has no such document");
+const UNAVAILABLE: Problem = Problem::unavailable("unavailable", "Temporarily unavailable", 1_000);
+
+/// An order as far as its documents need it.
+pub struct OrderPapers {
+    /// What was issued; `None` while there is no receipt.
+    pub documents: Option<OrderDocuments>,
+    /// Tickets that were given back: they are not printed any more.
+    pub refunded: Vec<TicketId>,
+}
+
+/// Finds a paid order; `None` when there is none.
+pub type FindPapers = Arc<dyn Fn(OrderId) -> Option<OrderPapers> + Send + Sync>;
+
+/// What the documents' endpoints need.
+pub struct DocumentPorts {
+    /// Where orders and what was issued for them are looked up.
+    pub find: FindPapers,
+    /// Makes the documents.
+    pub press: Press,
+    /// How they are written, unless the reader asks for another language.
+    pub style: PaperStyle,
+}
+
+/// The documents' endpoints.
+pub fn router(ports: DocumentPorts) -> Router {
+    table().into_router().with_state(Arc::new(ports))
+}
+
+/// What the API's document says of them.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    table().into_document()
+}
+
+fn table() -> ApiRoutes<Arc<DocumentPorts>> {
+    ApiRoutes::default()
+        .at(
+            "GET /v1/orders/{order}/tickets.pdf",
+            routes!(tickets::all),
+            &[ORDER_UNKNOWN, TICKET_REFUNDED, UNAVAILABLE],
+        )
+        .at(
+            "GET /v1/orders/{order}/tickets/{file}",
+            routes!(tickets::one),
+            &[ORDER_UNKNOWN, TICKET_UNKNOWN, TICKET_REFUNDED, UNAVAILABLE],
+        )
+        .at(
+            "GET /v1/orders/{order}/receipt.pdf",
+            routes!(receipts::receipt),
+            &[ORDER_UNKNOWN, UNAVAILABLE],
+        )
+        .at(
+            "GET /v1/orders/{order}/credit-notes/{file}",
+            routes!(receipts::credit_note),
+            &[ORDER_UNKNOWN, DOCUMENT_UNKNOWN, UNAVAILABLE],
+        )
+}
+
+/// A language.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = DocumentLanguage)]
+enum LanguageTag {
+    /// Spanish.
+    Es,
+    /// English.
+    En,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DocumentQuery {
+    /// Instead of the issuer's language.
+    lang: Option<LanguageTag>,
+}
+
+/// Documents that are not made yet.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DocumentsPending, example = json!({"documents": "pending"}))]
+pub(crate) struct PendingAnswer {
+    /// Always `pending`.
+    documents: &'static str,
+}
+
+/// What was found of an order.
+enum Found {
+    /// Its documents, and the tickets that were given back.
+    Issued(Box<OrderDocuments>, Vec<TicketId>),
+    /// Its receipt is still to be issued.
+    Pending,
+}
+
+impl DocumentPorts {
+    fn order(&self, order_id: OrderId) -> Result<Found, Problem> {
+        let papers = (self.find)(order_id).ok_or(ORDER_UNKNOWN)?;
+        Ok(match papers.documents {
+            Some(documents) => Found::Issued(Box::new(documents), papers.refunded),
+            None => Found::Pending,
+        })
+    }
+
+    fn style(&self, query: &DocumentQuery) -> PaperStyle {
+        let language = match query.lang {
+            Some(LanguageTag::Es) => Language::Spanish,
+            Some(LanguageTag::En) => Language::English,
+            None => self.style.language,
+        };
+        PaperStyle { language, ..self.style.clone() }
+    }
+}
+
+/// 202: to be asked for again.
+fn pending() -> Response {
+    let again = [(RETRY_AFTER, HeaderValue::from(PENDING_RETRY_SECONDS))];
+    let body = axum::Json(PendingAnswer { documents: "pending" });
+    (StatusCode::ACCEPTED, again, [(CACHE_CONTROL, "no-store")], body).into_response()
+}
+
+/// Shown in the browser, saved under this name.
+fn pdf(name: &str, bytes: Vec<u8>) -> Response {
+    let disposition = format!("inline; filename=\"{name}\"");
+    let headers =
+        [(CONTENT_TYPE, "application/pdf"), (CACHE_CONTROL, "private, no-store"), (CONTENT_DISPOSITION, &disposition)];
+    (headers, bytes).into_response()
+}
+
+/// Said to the log with its causes, which are nobody else's business.
+fn press_problem(order_id: OrderId, error: &PressError) -> Problem {
+    if matches!(error, PressError::Busy) {
+        return UNAVAILABLE.detail("too many documents are asked for at once");
+    }
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    let error = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
+    tracing::error!(%order_id, error, "a document cannot be made");
+    UNAVAILABLE.detail("the document cannot be made now")
+}

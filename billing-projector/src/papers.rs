@@ -1,0 +1,177 @@
+//! From what was issued to what is printed: the sheets of tickets, receipts and credit notes. Pure.
+//!
+//! Invariant: the same facts give the same sheet, so that a document is made again instead of being stored.
+
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use ticketflow_documents::{
+    Buyer as PrintedBuyer, FiscalStamp, Issuer as PrintedIssuer, Language, Place, ReceiptKind, ReceiptLine,
+    ReceiptSheet, Reference, Tax, Ticket, TicketSheet, Totals,
+};
+use ticketflow_domain::billing::{
+    CHILEAN_VAT_PERCENT, DocumentType, DocumentView, Issuer, OrderDocuments, Scheme,
+};
+use ticketflow_domain::plan::ZoneKind;
+use ticketflow_domain::{Money, TicketId, Timestamp};
+use ticketflow_ticket_code::{TicketCode, TicketSigner};
+
+use crate::buyers::Buyer;
+use crate::order_facts::{OrderFacts, TicketFacts};
+use crate::words;
+
+/// How documents are written.
+#[derive(Debug, Clone)]
+pub struct PaperStyle {
+    /// In which language.
+    pub language: Language,
+    /// The venues' clock, and the issuer's.
+    pub time_zone: TimeZone,
+}
+
+impl PaperStyle {
+    /// The wall clock of the venue at a moment.
+    #[must_use]
+    pub fn local(&self, at: Timestamp) -> DateTime {
+        let instant = jiff::Timestamp::from_millisecond(at.as_millis()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        instant.to_zoned(self.time_zone.clone()).datetime()
+    }
+}
+
+/// The tickets of an order, or one of them; `None` when it has no such ticket.
+#[must_use]
+pub fn ticket_sheet(
+    facts: &OrderFacts,
+    issuer: &Issuer,
+    buyer: Option<&Buyer>,
+    only: &dyn Fn(TicketId) -> bool,
+    signer: &TicketSigner,
+    style: &PaperStyle,
+) -> Option<TicketSheet> {
+    let tickets = facts.tickets.iter().filter(|ticket| only(ticket.ticket_id));
+    let tickets: Vec<Ticket> = tickets.map(|ticket| printed(facts, ticket, signer)).collect();
+    if tickets.is_empty() {
+        return None;
+    }
+    Some(TicketSheet {
+        language: style.language,
+        is_demo: issuer.is_demo,
+        show_id: facts.show.show_id,
+        show: facts.show.name.clone(),
+        venue: facts.show.venue.clone(),
+        starts_at: style.local(facts.show.starts_at),
+        buyer: buyer.map_or_else(|| words::erased_buyer(style.language).to_owned(), |buyer| buyer.name.clone()),
+        order_reference: facts.order_id.to_string(),
+        terms: words::terms(style.language).to_owned(),
+        tickets,
+    })
+}
+
+fn printed(facts: &OrderFacts, ticket: &TicketFacts, signer: &TicketSigner) -> Ticket {
+    let seating = &facts.show.seating;
+    let place = seating.place(ticket.seat);
+    Ticket {
+        zone: place.zone.to_owned(),
+        place: match &seating.zone(ticket.seat).kind {
+            ZoneKind::General(_) => Place::GeneralAdmission,
+            ZoneKind::Numbered(_) => {
+                Place::Seat { row: place.row.to_owned(), seat: place.number.to_string() }
+            }
+        },
+        price: price(facts, ticket),
+        code: signer.sign(&TicketCode {
+            ticket_id: ticket.ticket_id,
+            show_id: facts.show.show_id,
+            seat: ticket.seat,
+            generation: ticket.revision,
+        }),
+    }
+}
+
+fn price(facts: &OrderFacts, ticket: &TicketFacts) -> Money {
+    Money { amount: facts.show.seating.price(ticket.seat), currency: facts.show.currency }
+}
+
+/// A receipt or credit note of an order.
+#[must_use]
+pub fn receipt_sheet(
+    documents: &OrderDocuments,
+    view: &DocumentView,
+    facts: &OrderFacts,
+    buyer: Option<&Buyer>,
+    stamp: Option<FiscalStamp>,
+    style: &PaperStyle,
+) -> ReceiptSheet {
+    let money = |amount| Money { amount, currency: documents.currency };
+    let line = |ticket: &TicketFacts| ReceiptLine {
+        description: description(facts, ticket, style.language),
+        quantity: 1,
+        amount: price(facts, ticket),
+    };
+    let amounts = &view.amounts;
+    // Where nothing is taxed, there is nothing to take apart.
+    let is_taxed = documents.receipt.document.document_type == DocumentType::TaxedReceipt;
+    ReceiptSheet {
+        language: style.language,
+        is_demo: documents.issuer.is_demo,
+        kind: receipt_kind(view.document.document_type),
+        folio: view.document.folio,
+        issuer: printed_issuer(&documents.issuer),
+        issued_on: style.local(view.issued_at).date(),
+        buyer: buyer.map(|buyer| PrintedBuyer {
+            name: buyer.name.clone(),
+            rut: (documents.scheme == Scheme::Chile).then_some(buyer.rut),
+        }),
+        order_reference: facts.order_id.to_string(),
+        reference: view.refund_id.map(|_| Reference {
+            kind: receipt_kind(documents.receipt.document.document_type),
+            folio: documents.receipt.document.folio,
+            issued_on: style.local(documents.receipt.issued_at).date(),
+            reason: words::refund_reason(style.language, view.annuls).to_owned(),
+        }),
+        lines: facts.tickets.iter().map(line).collect(),
+        totals: Totals {
+            net: is_taxed.then(|| money(amounts.net)),
+            tax: is_taxed
+                .then(|| Tax { percent: CHILEAN_VAT_PERCENT as u8, amount: money(amounts.tax) }),
+            exempt: (documents.scheme == Scheme::Chile && amounts.exempt > 0)
+                .then(|| money(amounts.exempt)),
+            total: money(amounts.total),
+        },
+        stamp,
+    }
+}
+
+/// What a line says of a ticket: `Noche de Tangos: Platea, fila A, asiento 6`.
+#[must_use]
+pub fn description(facts: &OrderFacts, ticket: &TicketFacts, language: Language) -> String {
+    let seating = &facts.show.seating;
+    let place = seating.place(ticket.seat);
+    let seat = match &seating.zone(ticket.seat).kind {
+        ZoneKind::General(_) => words::general(language, place.zone),
+        ZoneKind::Numbered(_) => words::seat(language, place.zone, place.row, &place.number.to_string()),
+    };
+    format!("{}: {seat}", facts.show.name)
+}
+
+fn printed_issuer(issuer: &Issuer) -> PrintedIssuer {
+    let address = [&issuer.address, &issuer.district, &issuer.city];
+    let address: Vec<&str> = address.into_iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+    PrintedIssuer {
+        name: issuer.name.clone(),
+        tax_id: issuer.tax_id.clone(),
+        activity: issuer.activity.clone(),
+        address: address.join(", "),
+    }
+}
+
+/// What a kind of document is on paper.
+#[must_use]
+pub const fn receipt_kind(document_type: DocumentType) -> ReceiptKind {
+    match document_type {
+        DocumentType::Receipt => ReceiptKind::PaymentReceipt,
+        DocumentType::CreditNote => ReceiptKind::RefundReceipt,
+        DocumentType::TaxedReceipt => ReceiptKind::ElectronicBoleta,
+        DocumentType::ExemptReceipt => ReceiptKind::ExemptElectronicBoleta,
+        DocumentType::FiscalCreditNote => ReceiptKind::ElectronicCreditNote,
+    }
+}

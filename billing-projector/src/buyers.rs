@@ -107,7 +107,8 @@ impl Buyers {
         let log = self.log.clone();
         let sealed = tokio::task::spawn_blocking(move || sealed(&log, customer_id, order_id)).await??;
         let context = SealContext { customer_id: customer_id.to_bytes(), place: &order_id.to_bytes() };
-        let details = open(&key, context, &sealed).map_err(|source| BuyerError::Sealed { order_id, source })?;
+        let details =
+            open(&key, context, &sealed).map_err(|source| BuyerError::Sealed { order_id, source })?;
         serde_json::from_slice(&details).map(Some).map_err(|_| BuyerError::Malformed { order_id })
     }
 }
@@ -122,7 +123,8 @@ fn sealed(log: &EmbeddedLog, customer_id: CustomerId, order_id: OrderId) -> Resu
         let mut reader = log.read_stream(stream, from)?;
         while let Some(batch) = reader.next_batch()? {
             for record in batch.events() {
-                let event = customer_event(record).map_err(|source| BuyerError::Event { order_id, source })?;
+                let event =
+                    customer_event(record).map_err(|source| BuyerError::Event { order_id, source })?;
                 if let CustomerEvent::BuyerDetailsRecorded(details) = event
                     && details.order_id == order_id
                 {

@@ -7,6 +7,7 @@ mod books;
 mod buyers;
 mod follower;
 mod handlers;
+mod mariadb;
 mod order_facts;
 mod papers;
 mod press;
@@ -17,6 +18,11 @@ pub use books::{Books, BooksError};
 pub use buyers::{Buyer, BuyerError, Buyers};
 pub use follower::{Billing, BillingHandle, BillingOptions, BillingStatus, Phase};
 pub use handlers::{DocumentPorts, FindPapers, OrderPapers, openapi, router};
+pub use mariadb::{
+    Freshness, InvalidInvoicesSetting, InvoicePorts, InvoiceTables, InvoiceTablesState, InvoiceTablesStatus,
+    InvoiceUrls, InvoicesSetting, InvoicesVerified, ReadFailure, RebuildError, VerifyInvoicesError,
+    verify_invoices,
+};
 pub use order_facts::{FactReader, FactsError, KnownShow, OrderFacts, TicketFacts};
 pub use papers::{PaperStyle, description, receipt_kind, receipt_sheet, ticket_sheet};
 pub use press::{Copy, Press, PressError};

@@ -8,9 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ticketflow_domain::show::{SeatRevision, ShowCreated, ShowEvent, ShowInfo};
 use ticketflow_domain::{OrderId, SeatIndex, ShowId, TicketId, Timestamp};
-use ticketflow_event_store::{
-    Category, CodecError, EmbeddedLog, Position, ReadError, StreamId, show_event,
-};
+use ticketflow_event_store::{Category, CodecError, EmbeddedLog, Position, ReadError, StreamId, show_event};
 
 /// Why facts could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -107,7 +105,8 @@ impl FactReader {
         let missing = FactsError::NoSource { position };
         let Some(batch) = self.log.read_at(position)? else { return Err(missing) };
         let batch = batch.view();
-        let index = position.checked_sub(batch.first_position()).and_then(|index| usize::try_from(index).ok());
+        let index =
+            position.checked_sub(batch.first_position()).and_then(|index| usize::try_from(index).ok());
         let (Category::Show, Some(index)) = (batch.stream().category, index) else { return Err(missing) };
         let show_id = ShowId::from_bytes(batch.stream().id);
         let Some(record) = batch.events().nth(index) else { return Err(missing) };

@@ -32,7 +32,8 @@ impl PaperStyle {
     /// The wall clock of the venue at a moment.
     #[must_use]
     pub fn local(&self, at: Timestamp) -> DateTime {
-        let instant = jiff::Timestamp::from_millisecond(at.as_millis()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        let instant =
+            jiff::Timestamp::from_millisecond(at.as_millis()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
         instant.to_zoned(self.time_zone.clone()).datetime()
     }
 }
@@ -59,7 +60,8 @@ pub fn ticket_sheet(
         show: facts.show.name.clone(),
         venue: facts.show.venue.clone(),
         starts_at: style.local(facts.show.starts_at),
-        buyer: buyer.map_or_else(|| words::erased_buyer(style.language).to_owned(), |buyer| buyer.name.clone()),
+        buyer: buyer
+            .map_or_else(|| words::erased_buyer(style.language).to_owned(), |buyer| buyer.name.clone()),
         order_reference: facts.order_id.to_string(),
         terms: words::terms(style.language).to_owned(),
         tickets,
@@ -131,10 +133,8 @@ pub fn receipt_sheet(
         lines: facts.tickets.iter().map(line).collect(),
         totals: Totals {
             net: is_taxed.then(|| money(amounts.net)),
-            tax: is_taxed
-                .then(|| Tax { percent: CHILEAN_VAT_PERCENT as u8, amount: money(amounts.tax) }),
-            exempt: (documents.scheme == Scheme::Chile && amounts.exempt > 0)
-                .then(|| money(amounts.exempt)),
+            tax: is_taxed.then(|| Tax { percent: CHILEAN_VAT_PERCENT as u8, amount: money(amounts.tax) }),
+            exempt: (documents.scheme == Scheme::Chile && amounts.exempt > 0).then(|| money(amounts.exempt)),
             total: money(amounts.total),
         },
         stamp,
@@ -155,7 +155,8 @@ pub fn description(facts: &OrderFacts, ticket: &TicketFacts, language: Language)
 
 fn printed_issuer(issuer: &Issuer) -> PrintedIssuer {
     let address = [&issuer.address, &issuer.district, &issuer.city];
-    let address: Vec<&str> = address.into_iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+    let address: Vec<&str> =
+        address.into_iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
     PrintedIssuer {
         name: issuer.name.clone(),
         tax_id: issuer.tax_id.clone(),

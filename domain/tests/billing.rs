@@ -216,7 +216,8 @@ fn a_refund_has_one_credit_note_and_no_more_is_given_back_than_was_paid() {
     books.take(&receipt(DocumentType::TaxedReceipt, 2, 7));
     books.refuses(&note(4, 2, -1), &BillingRejection::InvalidAmount);
     assert!(books.issue(&note(4, 2, 7)).refund.expect("a reference").annuls);
-    let notes = |of| books.0.credit_notes(order(of)).iter().map(|note| note.document.folio).collect::<Vec<_>>();
+    let notes =
+        |of| books.0.credit_notes(order(of)).iter().map(|note| note.document.folio).collect::<Vec<_>>();
     assert_eq!((notes(1), notes(2), notes(3)), (vec![100, 101], vec![102], vec![]));
 }
 

@@ -74,11 +74,7 @@ fn table() -> ApiRoutes<Arc<DocumentPorts>> {
             routes!(tickets::one),
             &[ORDER_UNKNOWN, TICKET_UNKNOWN, TICKET_REFUNDED, UNAVAILABLE],
         )
-        .at(
-            "GET /v1/orders/{order}/receipt.pdf",
-            routes!(receipts::receipt),
-            &[ORDER_UNKNOWN, UNAVAILABLE],
-        )
+        .at("GET /v1/orders/{order}/receipt.pdf", routes!(receipts::receipt), &[ORDER_UNKNOWN, UNAVAILABLE])
         .at(
             "GET /v1/orders/{order}/credit-notes/{file}",
             routes!(receipts::credit_note),
@@ -150,8 +146,11 @@ fn pending() -> Response {
 /// Shown in the browser, saved under this name.
 fn pdf(name: &str, bytes: Vec<u8>) -> Response {
     let disposition = format!("inline; filename=\"{name}\"");
-    let headers =
-        [(CONTENT_TYPE, "application/pdf"), (CACHE_CONTROL, "private, no-store"), (CONTENT_DISPOSITION, &disposition)];
+    let headers = [
+        (CONTENT_TYPE, "application/pdf"),
+        (CACHE_CONTROL, "private, no-store"),
+        (CONTENT_DISPOSITION, &disposition),
+    ];
     (headers, bytes).into_response()
 }
 

@@ -8,7 +8,9 @@ use ticketflow_domain::OrderId;
 use ticketflow_domain::billing::{DocumentView, OrderDocuments};
 use ticketflow_http::{ApiPath, ApiQuery, Problem};
 
-use super::{DOCUMENT_UNKNOWN, DocumentPorts, DocumentQuery, Found, PendingAnswer, pdf, pending, press_problem};
+use super::{
+    DOCUMENT_UNKNOWN, DocumentPorts, DocumentQuery, Found, PendingAnswer, pdf, pending, press_problem,
+};
 
 /// The receipt of an order
 #[utoipa::path(
@@ -49,7 +51,8 @@ pub(crate) async fn credit_note(
     ApiQuery(query): ApiQuery<DocumentQuery>,
 ) -> Result<Response, Problem> {
     let found = ports.order(order_id)?;
-    let folio: u64 = file.strip_suffix(".pdf").and_then(|folio| folio.parse().ok()).ok_or(DOCUMENT_UNKNOWN)?;
+    let folio: u64 =
+        file.strip_suffix(".pdf").and_then(|folio| folio.parse().ok()).ok_or(DOCUMENT_UNKNOWN)?;
     let Found::Issued(documents, _) = found else { return Ok(pending()) };
     let view = documents.credit_notes.iter().find(|note| note.document.folio == folio);
     let view = *view.ok_or(DOCUMENT_UNKNOWN)?;

@@ -9,7 +9,8 @@ use ticketflow_domain::{OrderId, TicketId};
 use ticketflow_http::{ApiPath, ApiQuery, Problem};
 
 use super::{
-    DocumentPorts, DocumentQuery, Found, PendingAnswer, TICKET_REFUNDED, TICKET_UNKNOWN, pdf, pending, press_problem,
+    DocumentPorts, DocumentQuery, Found, PendingAnswer, TICKET_REFUNDED, TICKET_UNKNOWN, pdf, pending,
+    press_problem,
 };
 
 /// The tickets of an order
@@ -54,8 +55,7 @@ pub(crate) async fn one(
     ApiQuery(query): ApiQuery<DocumentQuery>,
 ) -> Result<Response, Problem> {
     let found = ports.order(order_id)?;
-    let wanted: TicketId =
-        file.strip_suffix(".pdf").and_then(|id| id.parse().ok()).ok_or(TICKET_UNKNOWN)?;
+    let wanted: TicketId = file.strip_suffix(".pdf").and_then(|id| id.parse().ok()).ok_or(TICKET_UNKNOWN)?;
     let Found::Issued(documents, refunded) = found else { return Ok(pending()) };
     if refunded.contains(&wanted) {
         return Err(TICKET_REFUNDED);

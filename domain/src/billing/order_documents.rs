@@ -111,7 +111,11 @@ impl BillingState {
                 authority,
                 is_mailed,
             },
-            credit_notes: self.credit_notes(order_id).iter().map(|note| self.credit_note_view(note)).collect(),
+            credit_notes: self
+                .credit_notes(order_id)
+                .iter()
+                .map(|note| self.credit_note_view(note))
+                .collect(),
         })
     }
 

@@ -106,7 +106,7 @@ impl MariaDb {
              CREATE USER IF NOT EXISTS 'ticketflow'@'127.0.0.1' IDENTIFIED BY '{password}';\n\
              GRANT ALL PRIVILEGES ON {DATABASE}.* TO 'ticketflow'@'127.0.0.1';\n\
              CREATE USER IF NOT EXISTS 'operator'@'127.0.0.1' IDENTIFIED BY '{password}';\n\
-             GRANT ALL PRIVILEGES ON *.* TO 'operator'@'127.0.0.1';\n"
+             GRANT ALL PRIVILEGES ON *.* TO 'operator'@'127.0.0.1' WITH GRANT OPTION;\n"
         )
     }
 

@@ -1,0 +1,13 @@
+//! The invoices in real MariaDB servers: kept, killed, read from the replica, verified and rebuilt.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../../../projections/tests/history/mod.rs"]
+mod history;
+
+mod bed;
+mod hostile;
+mod keeping;
+mod reading;
+mod rebuilding;
+mod verifying;

@@ -7,9 +7,18 @@ use std::collections::BTreeMap;
 use ticketflow_domain::TicketId;
 use ticketflow_event_store::Head;
 
-use super::rows::{
-    Change, DeliveryRow, InvoiceKey, InvoiceRow, IssuerRow, Progress, TicketChange, TicketRow,
-};
+use super::invoice_rows::{DeliveryRow, InvoiceKey, InvoiceRow, IssuerRow, Progress};
+use super::ticket_rows::{TicketChange, TicketRow};
+
+/// What one event does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Change {
+    Issuer(IssuerRow),
+    Invoice(InvoiceRow),
+    Progress(InvoiceKey, Progress, DeliveryRow),
+    Ticket(TicketRow),
+    TicketBecomes(TicketId, TicketChange),
+}
 
 /// What a run of batches does to the rows.
 #[derive(Debug, Default)]
@@ -45,7 +54,7 @@ impl RowChanges {
                 }
             }
             Change::Ticket(row) => drop(self.tickets.insert(row.ticket_id, row)),
-            Change::TicketChange(ticket_id, change) => match self.tickets.get_mut(&ticket_id) {
+            Change::TicketBecomes(ticket_id, change) => match self.tickets.get_mut(&ticket_id) {
                 Some(ticket) => ticket.becomes(change),
                 None => drop(self.ticket_changes.insert(ticket_id, change)),
             },
@@ -71,7 +80,7 @@ mod tests {
         SeriesCode,
     };
 
-    use super::super::rows::{accepted, mailed, refused, submitted};
+    use super::super::invoice_rows::{accepted, mailed, refused, submitted};
     use super::*;
 
     const DOCUMENT: DocumentId = DocumentId { document_type: DocumentType::TaxedReceipt, folio: 7 };
@@ -147,7 +156,7 @@ mod tests {
         let (ticket_id, gate) = (TicketId::from_bytes([5; 16]), "Norte".to_owned());
         let used = TicketChange::Used { at: at(9), gate };
         let mut changes = RowChanges::default();
-        changes.add(Change::TicketChange(ticket_id, used.clone()));
+        changes.add(Change::TicketBecomes(ticket_id, used.clone()));
         assert_eq!((changes.tickets.len(), changes.ticket_changes.get(&ticket_id)), (0, Some(&used)));
     }
 }

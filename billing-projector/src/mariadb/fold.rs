@@ -12,11 +12,10 @@ use ticketflow_event_store::{
     Batch, Category, CodecError, Head, Position, ReadError, billing_event, show_event,
 };
 
-use super::changes::RowChanges;
+use super::changes::{Change, RowChanges};
 use super::document_model::KnownIssuer;
-use super::rows::{
-    Change, InvoiceRow, IssuerRow, TicketChange, accepted, mailed, refused, submitted, tickets_of,
-};
+use super::invoice_rows::{InvoiceRow, IssuerRow, accepted, mailed, refused, submitted};
+use super::ticket_rows::{TicketChange, tickets_of};
 use crate::order_facts::{FactReader, FactsError};
 
 /// Why a batch could not be folded: a batch that never can be, or a disk that does not read.
@@ -91,12 +90,12 @@ impl Fold {
                     changes.extend(tickets_of(&paid, &show));
                 }
                 ShowEvent::TicketsRefunded(refunded) => {
-                    let refund = |ticket: &_| Change::TicketChange(*ticket, TicketChange::Refunded);
+                    let refund = |ticket: &_| Change::TicketBecomes(*ticket, TicketChange::Refunded);
                     changes.extend(refunded.tickets.iter().map(refund));
                 }
                 ShowEvent::TicketCheckedIn(used) => {
                     let change = TicketChange::Used { at: used.at, gate: used.gate };
-                    changes.push(Change::TicketChange(used.ticket_id, change));
+                    changes.push(Change::TicketBecomes(used.ticket_id, change));
                 }
                 ShowEvent::SalesOpened(_)
                 | ShowEvent::SalesClosed(_)

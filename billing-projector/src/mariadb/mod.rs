@@ -6,7 +6,7 @@
 //!
 //! | question | answer |
 //! |---|---|
-//! | what is a row, and what does an event do to it | `rows`, `document_model`, put together by `changes` |
+//! | what is a row, and what does an event do to it | `invoice_rows`, `ticket_rows`, `document_model`, put together by `changes` |
 //! | how does a batch of the log become changes | `fold`, run by run in `folding` |
 //! | how do they get into the tables | `write`; which tables there are: `schema` and `migrations/` |
 //! | who keeps them up to date | `session`, with `backoff` |
@@ -21,14 +21,16 @@ mod document_model;
 mod error;
 mod fold;
 mod folding;
+mod invoice_rows;
 mod reads;
 mod rebuild;
 mod reference;
-mod rows;
 mod schema;
 mod session;
 mod setting;
 mod state;
+mod tables;
+mod ticket_rows;
 mod verify;
 mod write;
 

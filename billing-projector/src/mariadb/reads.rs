@@ -16,7 +16,7 @@ use ticketflow_event_store::Position;
 
 use super::connections::Connections;
 use super::error::DatabaseError;
-use super::rows::document_type_name;
+use super::invoice_rows::document_type_name;
 use super::schema::damaged;
 
 /// A primary that has not answered by then is passed over: a buyer is waiting.

@@ -13,10 +13,9 @@ use ticketflow_event_store::{Batch, Category, EmbeddedLog, Head, Position, billi
 
 use super::changes::RowChanges;
 use super::fold::{Fold, FoldError};
-use super::rows::{
-    Cells, DELIVERIES, INVOICES, ISSUERS, InvoiceKey, Progress, TICKETS, Table, TicketChange, change_cells,
-    document_type_name,
-};
+use super::invoice_rows::{InvoiceKey, Progress, document_type_name};
+use super::tables::{Cells, DELIVERIES, INVOICES, ISSUERS, TICKETS, Table};
+use super::ticket_rows::{TicketChange, change_cells};
 use crate::order_facts::FactReader;
 
 /// Of a row.

@@ -13,7 +13,7 @@ use ticketflow_event_store::Head;
 
 use super::document_model::KnownIssuer;
 use super::error::DatabaseError;
-use super::rows::{DELIVERIES, INVOICES, ISSUERS, TICKETS};
+use super::tables::{DELIVERIES, INVOICES, ISSUERS, TICKETS};
 use super::write::TableSet;
 
 /// Raised when the same events come to other rows: tables that an older version filled are emptied and filled anew.

@@ -12,9 +12,9 @@ use ticketflow_event_store::{EventStore, Position};
 use super::error::{DatabaseError, SessionError};
 use super::folding::check_history;
 use super::reference::{Expected, digest, key_text, reference_at};
-use super::rows::Table;
 use super::schema::{self, within};
 use super::setting::InvoiceUrls;
+use super::tables::Table;
 use super::write::TableSet;
 use crate::order_facts::FactReader;
 

@@ -9,7 +9,7 @@ use ticketflow_event_store::Head;
 
 use super::changes::RowChanges;
 use super::error::SessionError;
-use super::rows::{Cells, DELIVERIES, INVOICES, ISSUERS, TICKETS, Table};
+use super::tables::{Cells, DELIVERIES, INVOICES, ISSUERS, TICKETS, Table};
 
 /// Rows of one statement: enough to make its round trip cheap. A power of two: what is left over goes in halves of it, so that
 /// the statements are few and stay prepared.

@@ -7,7 +7,9 @@ mod history;
 
 mod bed;
 mod hostile;
+mod interrupted;
 mod keeping;
+mod poison;
 mod reading;
 mod rebuilding;
 mod verifying;

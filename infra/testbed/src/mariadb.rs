@@ -174,7 +174,8 @@ impl MariaDb {
         // A group of its own: what ends a terminal's programs is not meant for it.
         command.process_group(0);
         self.process.start(&mut command)?;
-        let mut select = self.client(&["--connect-timeout=1", "-e", "SELECT 1"]);
+        let mut select = self.client();
+        select.args(["--connect-timeout=1", "-e", "SELECT 1"]);
         self.process.wait_until(START_LIMIT, || run("mariadb", &mut select).is_ok())
     }
 
@@ -184,13 +185,16 @@ impl MariaDb {
     /// # Errors
     /// [`TestbedError::Failed`] with what the server said.
     pub fn query(&self, sql: &str) -> Result<String, TestbedError> {
-        run("mariadb", &mut self.client(&["--connect-timeout=2", "-N", "-B", "-D", DATABASE, "-e", sql]))
+        let mut client = self.client();
+        run("mariadb", client.args(["--connect-timeout=2", "-N", "-B", "-D", DATABASE, "-e", sql]))
     }
 
-    fn client(&self, arguments: &[&str]) -> Command {
+    /// The client program, told where the server is, as the operator.
+    #[must_use]
+    pub fn client(&self) -> Command {
         let mut command = self.program(&self.programs.client);
         command.args(["--no-defaults", "--protocol=tcp", "-h", "127.0.0.1", "-u", "operator"]);
-        command.arg(format!("--port={}", self.port)).args(arguments);
+        command.arg(format!("--port={}", self.port));
         // In the environment and not in an argument, which everybody on the machine can read.
         command.env("MYSQL_PWD", &self.password);
         command

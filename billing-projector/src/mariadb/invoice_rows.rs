@@ -1,85 +1,18 @@
-//! The rows of the tables, and what events do to them. Pure.
+//! The rows of issuers, documents and their steps, and what events do to them. Pure.
 //!
-//! Invariant: a row is made of events and of nothing else, so that whoever folds the log gets the same rows. Every cell is the text
-//! by which the database shows its value: writing, comparing and digesting need no second notion of a row.
+//! Invariant: a row is made of events and of nothing else, so that whoever folds the log gets the same rows.
 
+use ticketflow_domain::Timestamp;
 use ticketflow_domain::billing::{
     Amounts, DocumentAccepted, DocumentId, DocumentIssued, DocumentMailed, DocumentRefused,
     DocumentSubmitted, DocumentType, Scheme, SeriesCode, SeriesOpened,
 };
-use ticketflow_domain::show::{OrderPaid, ShowInfo};
-use ticketflow_domain::{OrderId, ShowId, TicketId, Timestamp};
 use ticketflow_event_store::Position;
 
+use super::changes::Change;
 use super::document_model::{KnownIssuer, document_json};
+use super::tables::{Cells, datetime, number, signed, text};
 use crate::order_facts::OrderFacts;
-
-/// The values of a row in the order of its table's columns; `None` is NULL.
-pub(crate) type Cells = Vec<Option<String>>;
-
-/// A table and its columns. Those that the database computes are left out.
-#[derive(Debug)]
-pub(crate) struct Table {
-    pub(crate) name: &'static str,
-    pub(crate) columns: &'static [&'static str],
-    /// The first so many are the key.
-    pub(crate) key_columns: usize,
-    /// The last so many change after the row was made.
-    pub(crate) changing_columns: usize,
-}
-
-pub(crate) const ISSUERS: Table = Table {
-    name: "issuers",
-    columns: &["series", "scheme", "opened_at", "position", "issuer"],
-    key_columns: 1,
-    changing_columns: 0,
-};
-
-pub(crate) const INVOICES: Table = Table {
-    name: "invoices",
-    columns: &[
-        "series",
-        "document_type",
-        "folio",
-        "kind",
-        "order_id",
-        "customer_id",
-        "show_id",
-        "position",
-        "source_position",
-        "refund_id",
-        "reference_type",
-        "reference_folio",
-        "annuls",
-        "total",
-        "net",
-        "tax",
-        "exempt",
-        "currency",
-        "issued_at",
-        "document",
-        "status",
-        "track_id",
-        "reason",
-        "mailed_at",
-    ],
-    key_columns: 3,
-    changing_columns: 4,
-};
-
-pub(crate) const DELIVERIES: Table = Table {
-    name: "deliveries",
-    columns: &["position", "series", "document_type", "folio", "what", "at", "detail"],
-    key_columns: 1,
-    changing_columns: 0,
-};
-
-pub(crate) const TICKETS: Table = Table {
-    name: "tickets",
-    columns: &["ticket_id", "order_id", "show_id", "seat", "zone", "price", "status", "used_at", "gate"],
-    key_columns: 1,
-    changing_columns: 3,
-};
 
 /// Of an issuer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,35 +68,6 @@ pub(crate) struct DeliveryRow {
     detail: Option<String>,
 }
 
-/// Of a ticket.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct TicketRow {
-    pub(crate) ticket_id: TicketId,
-    order_id: OrderId,
-    show_id: ShowId,
-    seat: String,
-    zone: String,
-    price: i64,
-    change: Option<TicketChange>,
-}
-
-/// What becomes of a ticket, at most once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum TicketChange {
-    Refunded,
-    Used { at: Timestamp, gate: String },
-}
-
-/// What one event does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Change {
-    Issuer(IssuerRow),
-    Invoice(InvoiceRow),
-    Progress(InvoiceKey, Progress, DeliveryRow),
-    Ticket(TicketRow),
-    TicketChange(TicketId, TicketChange),
-}
-
 impl Status {
     const fn as_str(self) -> &'static str {
         match self {
@@ -197,16 +101,6 @@ impl Progress {
             None => (None, None),
         };
         vec![status, self.track_id.clone(), reason, self.mailed_at.map(datetime)]
-    }
-}
-
-impl TicketChange {
-    /// Status, used at, gate.
-    pub(crate) fn cells(&self) -> Cells {
-        match self {
-            Self::Refunded => vec![text("refunded"), None, None],
-            Self::Used { at, gate } => vec![text("used"), Some(datetime(*at)), text(gate)],
-        }
     }
 }
 
@@ -302,51 +196,6 @@ impl DeliveryRow {
     }
 }
 
-impl TicketRow {
-    pub(crate) fn becomes(&mut self, change: TicketChange) {
-        self.change = Some(change);
-    }
-
-    pub(crate) fn cells(&self) -> Cells {
-        let mut cells = vec![
-            Some(self.ticket_id.to_string()),
-            Some(self.order_id.to_string()),
-            Some(self.show_id.to_string()),
-            text(&self.seat),
-            text(&self.zone),
-            signed(self.price),
-        ];
-        cells.extend(change_cells(self.change.as_ref()));
-        cells
-    }
-
-    /// What became of it so far.
-    pub(crate) fn change(&self) -> Option<&TicketChange> {
-        self.change.as_ref()
-    }
-}
-
-/// Status, used at, gate.
-pub(crate) fn change_cells(change: Option<&TicketChange>) -> Cells {
-    change.map_or_else(|| vec![text("paid"), None, None], TicketChange::cells)
-}
-
-/// The tickets of a paid order.
-pub(crate) fn tickets_of(paid: &OrderPaid, show: &ShowInfo) -> impl Iterator<Item = Change> {
-    paid.tickets.iter().zip(&paid.seats).map(move |(&ticket_id, seat)| {
-        let place = show.seating.place(seat.seat);
-        Change::Ticket(TicketRow {
-            ticket_id,
-            order_id: paid.order_id,
-            show_id: show.show_id,
-            seat: place.to_string(),
-            zone: place.zone.to_owned(),
-            price: show.seating.price(seat.seat),
-            change: None,
-        })
-    })
-}
-
 /// The authority got a document.
 pub(crate) fn submitted(series: SeriesCode, event: DocumentSubmitted, position: Position) -> Change {
     let DocumentSubmitted { document, track_id, at } = event;
@@ -398,21 +247,4 @@ pub(crate) const fn document_type_name(document_type: DocumentType) -> &'static 
         DocumentType::ExemptReceipt => "exempt_receipt",
         DocumentType::FiscalCreditNote => "fiscal_credit_note",
     }
-}
-
-fn text(value: &str) -> Option<String> {
-    Some(value.to_owned())
-}
-
-fn number(value: u64) -> Option<String> {
-    Some(value.to_string())
-}
-
-fn signed(value: i64) -> Option<String> {
-    Some(value.to_string())
-}
-
-/// As the database shows a time: UTC, without saying so.
-pub(crate) fn datetime(at: Timestamp) -> String {
-    at.to_string().replace('T', " ").trim_end_matches('Z').to_owned()
 }

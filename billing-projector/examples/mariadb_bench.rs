@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use history::History;
 use ticketflow_billing_projector::{
-    Billing, BillingOptions, Books, FactReader, Freshness, InvoicePorts, InvoiceTables, InvoiceTablesState,
-    Phase, verify_invoices,
+    BillingOptions, BillingPorts, Books, FactReader, Freshness, InvoicePorts, InvoiceTables,
+    InvoiceTablesState, Phase, verify_invoices,
 };
 use ticketflow_domain::Timestamp;
 use ticketflow_domain::billing::{BillingCommand, DocumentId, DocumentType, Issuer, Scheme};
@@ -49,7 +49,9 @@ async fn bill(log: &EmbeddedLog) {
     let series = "CALETA".parse().unwrap();
     let options =
         BillingOptions { series, scheme: Scheme::Plain, issuer, receipt_type: DocumentType::Receipt };
-    let billing = Billing::start(log.clone().into(), options, now);
+    let facts = FactReader::new(log.clone());
+    let ports = BillingPorts { store: log.clone().into(), facts, orders: None, mail: None, now };
+    let billing = ticketflow_billing_projector::start(ports, options).unwrap();
     until(|| billing.status().phase == Phase::Live && billing.status().position == log.head().position).await;
     billing.stop().await;
     let mut books = Books::open(log.clone().into(), series).unwrap();

@@ -56,7 +56,10 @@ impl Books {
     /// # Errors
     /// [`BooksError`].
     pub fn open(store: EventStore, series: SeriesCode) -> Result<Self, BooksError> {
-        let stream = StreamId::new(Category::Billing, series.to_bytes());
+        Self::open_stream(store, StreamId::new(Category::Billing, series.to_bytes()))
+    }
+
+    pub(crate) fn open_stream(store: EventStore, stream: StreamId) -> Result<Self, BooksError> {
         let mut books = Self { store, stream, state: BillingState::default(), revision: 0 };
         books.fold_news()?;
         Ok(books)
@@ -68,8 +71,8 @@ impl Books {
         &self.state
     }
 
-    /// Folds what is new in the log.
-    fn fold_news(&mut self) -> Result<(), BooksError> {
+    /// Folds what is new in the log. Blocks on the disk.
+    pub(crate) fn fold_news(&mut self) -> Result<(), BooksError> {
         if self.store.log().stream_revision(&self.stream) <= self.revision {
             return Ok(());
         }

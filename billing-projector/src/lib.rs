@@ -3,26 +3,37 @@
 //! Invariants: selling never waits for it; what is done is in the issuer's stream and nowhere else, so that there is no checkpoint
 //! to lose and a second instance does no harm. Which folio a document gets is the domain's to decide.
 
+mod billing;
 mod books;
+mod buffer_reader;
 mod buyers;
 mod follower;
 mod handlers;
+mod issuing;
+mod letter;
 mod mariadb;
 mod order_facts;
+mod orders;
+mod outbox;
 mod papers;
 mod press;
+mod shelf;
 mod sources;
 mod words;
 
+pub use billing::{BillingHandle, BillingOptions, BillingPorts, BillingStatus, Phase, start};
 pub use books::{Books, BooksError};
 pub use buyers::{Buyer, BuyerError, Buyers};
-pub use follower::{Billing, BillingHandle, BillingOptions, BillingStatus, Phase};
-pub use handlers::{DocumentPorts, FindPapers, OrderPapers, openapi, router};
+pub use handlers::{
+    DocumentPorts, FindPapers, ListParked, OrderPapers, PoisonPorts, openapi, poison_router, router,
+};
+pub use letter::MailPorts;
 pub use mariadb::{
     Freshness, InvalidInvoicesSetting, InvoicePorts, InvoiceTables, InvoiceTablesState, InvoiceTablesStatus,
     InvoiceUrls, InvoicesSetting, InvoicesVerified, ReadFailure, RebuildError, VerifyInvoicesError,
     verify_invoices,
 };
 pub use order_facts::{FactReader, FactsError, KnownShow, OrderFacts, TicketFacts};
+pub use orders::{Orders, OrdersAddressError};
 pub use papers::{PaperStyle, description, receipt_kind, receipt_sheet, ticket_sheet};
 pub use press::{Copy, Press, PressError};

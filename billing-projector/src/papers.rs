@@ -147,10 +147,10 @@ pub fn description(facts: &OrderFacts, ticket: &TicketFacts, language: Language)
     let seating = &facts.show.seating;
     let place = seating.place(ticket.seat);
     let seat = match &seating.zone(ticket.seat).kind {
-        ZoneKind::General(_) => words::general(language, place.zone),
-        ZoneKind::Numbered(_) => words::seat(language, place.zone, place.row, &place.number.to_string()),
+        ZoneKind::General(_) => words::general_place(language).to_owned(),
+        ZoneKind::Numbered(_) => words::place(language, place.row, &place.number.to_string()),
     };
-    format!("{}: {seat}", facts.show.name)
+    format!("{}: {}, {seat}", facts.show.name, place.zone)
 }
 
 fn printed_issuer(issuer: &Issuer) -> PrintedIssuer {

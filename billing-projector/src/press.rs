@@ -96,6 +96,12 @@ impl Press {
         Ok(Copy { facts: reading.await??, buyer })
     }
 
+    /// What is at a position, without the buyer.
+    pub(crate) async fn facts_at(&self, position: Position) -> Result<OrderFacts, PressError> {
+        let facts = self.facts.clone();
+        Ok(tokio::task::spawn_blocking(move || facts.at(position)).await??)
+    }
+
     /// The tickets of an order as PDF, those that are asked for; `None` when there are none of those.
     ///
     /// # Errors

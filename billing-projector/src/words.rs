@@ -1,6 +1,7 @@
 //! The words of documents that depend on what was sold, in both languages.
 
 use ticketflow_documents::Language;
+use ticketflow_domain::billing::DocumentType;
 
 /// In small print on every ticket.
 pub(crate) const fn terms(language: Language) -> &'static str {
@@ -35,18 +36,39 @@ pub(crate) const fn refund_reason(language: Language, annuls: bool) -> &'static 
     }
 }
 
-/// `Platea, fila A, asiento 6`.
-pub(crate) fn seat(language: Language, zone: &str, row: &str, number: &str) -> String {
+/// `fila A, asiento 6`.
+pub(crate) fn place(language: Language, row: &str, number: &str) -> String {
     match language {
-        Language::Spanish => format!("{zone}, fila {row}, asiento {number}"),
-        Language::English => format!("{zone}, row {row}, seat {number}"),
+        Language::Spanish => format!("fila {row}, asiento {number}"),
+        Language::English => format!("row {row}, seat {number}"),
     }
 }
 
-/// `Cancha, entrada general`.
-pub(crate) fn general(language: Language, zone: &str) -> String {
+/// Instead of row and seat where there are none.
+pub(crate) const fn general_place(language: Language) -> &'static str {
     match language {
-        Language::Spanish => format!("{zone}, entrada general"),
-        Language::English => format!("{zone}, general admission"),
+        Language::Spanish => "entrada general",
+        Language::English => "general admission",
+    }
+}
+
+/// The name of a file with tickets.
+pub(crate) const fn tickets_file(language: Language) -> &'static str {
+    match language {
+        Language::Spanish => "entradas.pdf",
+        Language::English => "tickets.pdf",
+    }
+}
+
+/// How the name of a file with a document begins. Chilean documents keep their names.
+pub(crate) const fn document_file(language: Language, document_type: DocumentType) -> &'static str {
+    match (document_type, language) {
+        (DocumentType::Receipt, Language::Spanish) => "comprobante",
+        (DocumentType::Receipt, Language::English) => "receipt",
+        (DocumentType::CreditNote, Language::Spanish) => "devolucion",
+        (DocumentType::CreditNote, Language::English) => "refund",
+        (DocumentType::TaxedReceipt, _) => "boleta",
+        (DocumentType::ExemptReceipt, _) => "boleta-exenta",
+        (DocumentType::FiscalCreditNote, _) => "nota-de-credito",
     }
 }

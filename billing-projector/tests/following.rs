@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use history::History;
-use ticketflow_billing_projector::{Billing, BillingHandle, BillingOptions, Books, Phase};
+use ticketflow_billing_projector::{BillingHandle, BillingOptions, BillingPorts, Books, FactReader, Phase};
 use ticketflow_domain::Timestamp;
 use ticketflow_domain::billing::{
     BillingCommand, BillingEvent, DocumentIssued, DocumentType, Issuer, LoadFolioRange, Scheme, SeriesCode,
@@ -51,7 +51,16 @@ fn log() -> EmbeddedLog {
 }
 
 fn start(log: &EmbeddedLog) -> BillingHandle {
-    Billing::start(log.clone().into(), options(Scheme::Plain, DocumentType::Receipt), now)
+    start_with(log, options(Scheme::Plain, DocumentType::Receipt))
+}
+
+fn start_with(log: &EmbeddedLog, options: BillingOptions) -> BillingHandle {
+    let facts = FactReader::new(log.clone());
+    ticketflow_billing_projector::start(
+        BillingPorts { store: log.clone().into(), facts, orders: None, mail: None, now },
+        options,
+    )
+    .unwrap()
 }
 
 async fn until(what: &str, mut holds: impl FnMut() -> bool) {
@@ -85,7 +94,11 @@ fn wanted(log: &EmbeddedLog) -> BTreeMap<u64, (String, i64)> {
 }
 
 fn documents(log: &EmbeddedLog) -> Vec<DocumentIssued> {
-    let stream = StreamId::new(Category::Billing, series().to_bytes());
+    documents_of(log, series())
+}
+
+fn documents_of(log: &EmbeddedLog, series: SeriesCode) -> Vec<DocumentIssued> {
+    let stream = StreamId::new(Category::Billing, series.to_bytes());
     let mut reader = log.read_stream(stream, 1).unwrap();
     let mut documents = Vec::new();
     while let Some(batch) = reader.next_batch().unwrap() {
@@ -183,7 +196,7 @@ async fn without_folios_it_waits_and_goes_on_when_a_range_is_loaded() {
     let (log, mut history) = (log(), History::new(74, 4, 4));
     history.append(&log, 1_500);
     let store = EventStore::embedded(log.clone());
-    let billing = Billing::start(store.clone(), options(Scheme::Chile, DocumentType::TaxedReceipt), now);
+    let billing = start_with(&log, options(Scheme::Chile, DocumentType::TaxedReceipt));
     until("it says what is missing", || {
         let status = billing.status();
         status.phase == Phase::Waiting
@@ -218,4 +231,43 @@ async fn without_folios_it_waits_and_goes_on_when_a_range_is_loaded() {
     caught_up(&log, &billing).await;
     complete(&log);
     billing.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_issuer_takes_new_orders_and_leaves_old_ones_and_their_refunds_where_they_are() {
+    let (log, mut history) = (log(), History::new(75, 4, 4));
+    history.append(&log, 1_500);
+    let billing = start(&log);
+    caught_up(&log, &billing).await;
+    billing.stop().await;
+    let old = documents(&log);
+    let orders: std::collections::HashSet<_> = old.iter().map(|issued| issued.order_id).collect();
+
+    let next: SeriesCode = "NUEVA".parse().unwrap();
+    let billing =
+        start_with(&log, BillingOptions { series: next, ..options(Scheme::Plain, DocumentType::Receipt) });
+    history.append(&log, 1_500);
+    caught_up(&log, &billing).await;
+    billing.stop().await;
+
+    let (first, second) = (documents(&log), documents_of(&log, next));
+    assert!(second.len() > 50, "{}", second.len());
+    assert!(
+        second.iter().all(|issued| !orders.contains(&issued.order_id)),
+        "each order has its documents in one place"
+    );
+    assert_eq!(first[..old.len()], old);
+    let late_refunds = &first[old.len()..];
+    assert!(!late_refunds.is_empty() && late_refunds.iter().all(|issued| issued.refund.is_some()));
+    let mut given: Vec<u64> = first.iter().chain(&second).map(|issued| issued.source_position).collect();
+    given.sort_unstable();
+    assert!(given.into_iter().eq(wanted(&log).into_keys()), "one document for each");
+    assert_eq!(
+        second
+            .iter()
+            .filter(|issued| issued.refund.is_none())
+            .map(|issued| issued.document.folio)
+            .collect::<Vec<_>>(),
+        (1..=second.iter().filter(|issued| issued.refund.is_none()).count() as u64).collect::<Vec<_>>()
+    );
 }

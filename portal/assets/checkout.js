@@ -1,5 +1,5 @@
 // Small help on forms and tickets; every page works without it: the countdown by the server's clock, the check digit
-// of a RUT while it is written, one press per payment, forms that report a refusal in place, printing.
+// of a RUT while it is written, one press per payment, forms that report a refusal in place, documents that are still made, printing.
 
 // The difference between the server's clock and this one, by the Date header of an empty answer.
 async function clockOffset() {
@@ -107,6 +107,16 @@ function freshKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+// Documents are made within a second or two; a page that came before them looks again, at most for a minute.
+async function awaitDocuments(order) {
+  for (let look = 0; look < 20; look += 1) {
+    await new Promise((done) => setTimeout(done, look < 5 ? 1000 : 4000));
+    const answer = await fetch(`/v1/orders/${order}`, { cache: "no-store" }).catch(() => null);
+    if (answer?.ok && (await answer.json()).documents !== "pending") return location.reload();
+  }
+}
+
+document.querySelectorAll("[data-documents-pending]").forEach(() => awaitDocuments(location.pathname.split("/")[2]));
 document.querySelectorAll("[data-expires]").forEach((element) => countDown(element));
 const rut = document.querySelector("input[name=rut]");
 if (rut) checkRut(rut);

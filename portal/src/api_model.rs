@@ -244,7 +244,18 @@ pub(crate) struct Order {
     #[serde(default)]
     pub(crate) documents: Option<String>,
     #[serde(default)]
+    pub(crate) receipt: Option<Document>,
+    #[serde(default)]
+    pub(crate) credit_notes: Vec<Document>,
+    #[serde(default)]
     pub(crate) paid_at: Option<String>,
+}
+
+/// A receipt or a credit note.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Document {
+    pub(crate) document_type: String,
+    pub(crate) folio: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use ticketflow_domain::billing::{BillingState, OrderDocuments};
+use ticketflow_domain::billing::{BillingState, OrderDocuments, ParkedSource};
 use ticketflow_domain::show::{ShowEvent, ShowInfo};
 use ticketflow_domain::{OrderId, ShowId};
 use ticketflow_event_store::{Batch, Category, CodecError, Position, StreamId, billing_event, show_event};
@@ -58,6 +58,17 @@ impl ReadModels {
         let books = books.entry(batch.stream()).or_default();
         events.iter().for_each(|event| books.evolve(event));
         Ok(())
+    }
+
+    /// Orders and refunds that billing gave up on: in which books, by the position of their event.
+    pub fn parked(&self) -> Vec<(StreamId, Position, ParkedSource)> {
+        let books = self.books.read().unwrap_or_else(PoisonError::into_inner);
+        let of = |(stream, books): (&StreamId, &BillingState)| {
+            let stream = *stream;
+            let own = books.parked().map(move |(position, parked)| (stream, position, parked.clone()));
+            own.collect::<Vec<_>>()
+        };
+        books.iter().flat_map(of).collect()
     }
 
     /// What was issued for an order; `None` while it has no receipt.

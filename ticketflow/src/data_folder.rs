@@ -26,6 +26,11 @@ impl DataFolder {
         self.data.join("gateway").join("charges.jsonl")
     }
 
+    /// Mails, where no server is named.
+    pub(crate) fn mail(&self) -> PathBuf {
+        self.data.join("mail")
+    }
+
     /// The folder, made if it is missing.
     pub(crate) fn create(&self) -> Result<()> {
         for folder in [self.data.clone(), self.data.join("vault"), self.data.join("gateway")] {

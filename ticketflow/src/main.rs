@@ -1,6 +1,7 @@
 //! The one executable: a subcommand per role and per tool. What each does is in the file of its name.
 
 mod bench;
+mod billing;
 mod buffer;
 mod data_folder;
 mod demo;
@@ -52,6 +53,8 @@ enum Command {
     Projections(serve::ProjectionsArguments),
     /// Serves the pages: reads from its own replica, commands through an API
     Portal(serve::PortalArguments),
+    /// Issues receipts and credit notes for what is sold and given back
+    Billing(serve::BillingRoleArguments),
     /// Relays integration messages from the log to the buffer of billing and others
     Relay(serve::RelayArguments),
     /// Runs the whole distributed system on this machine, each part a process of its own
@@ -87,6 +90,7 @@ fn main() -> ExitCode {
         Command::Commands(arguments) => serve::run_command_service(arguments),
         Command::Projections(arguments) => serve::run_projections(arguments),
         Command::Portal(arguments) => serve::run_portal(arguments),
+        Command::Billing(arguments) => serve::run_billing(arguments),
         Command::Relay(arguments) => serve::run_relay(arguments),
         Command::Up(arguments) => up::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),

@@ -16,6 +16,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use clap::Args;
+use ticketflow_billing_projector::BillingHandle;
 use ticketflow_command_service::{
     Clock, CommandConfig, CommandPorts, CommandService, HoldTokens, LocateOrder, Shows, load_shows,
 };
@@ -27,11 +28,12 @@ use ticketflow_projections::{FeedRunner, Projections, QueryPorts, ReadModels, Wh
 use ticketflow_telemetry::MetricsPage;
 use ticketflow_ticket_code::TicketSigner;
 
+use crate::billing::{BillingArguments, PaperArguments, Papers};
 use crate::buffer::BufferArguments;
 use crate::snapshot_keeper::SnapshotKeeper;
 use crate::stop_signal::stop_signal;
 use crate::store::{Opened, StoreArguments};
-use crate::{buffer, demo, health, openapi, seat_map};
+use crate::{billing, buffer, demo, health, openapi, seat_map};
 
 /// How long a refund looks for an order that was paid a moment ago.
 const LOCATE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -47,6 +49,8 @@ pub(crate) struct NodeArguments {
     /// Where seat maps and orders are read from: `memory`, or postgres://USER:PASSWORD@HOST:PORT/DATABASE
     #[arg(long, default_value = "memory", env = "TICKETFLOW_SEAT_MAP", hide_env_values = true)]
     pub seat_map: String,
+    #[command(flatten)]
+    pub papers: PaperArguments,
     /// Requests in flight before more are refused
     #[arg(long, default_value_t = ticketflow_http::DEFAULT_MAX_IN_FLIGHT, env = "TICKETFLOW_MAX_IN_FLIGHT")]
     pub max_in_flight: usize,
@@ -91,10 +95,25 @@ pub(crate) enum Pages {
     /// There are none.
     #[default]
     None,
+    /// Not in this process, which has links to them in its mails.
+    Elsewhere(PageArguments),
     /// From this process.
     OfThisProcess(PageArguments),
     /// Reads from this process, everything else from the API at this address.
     Before(String, PageArguments),
+}
+
+impl Pages {
+    /// Where buyers find the pages, as far as this process knows.
+    fn origin(&self, listen: SocketAddr) -> Option<String> {
+        match self {
+            Self::None => None,
+            Self::Elsewhere(options) => options.public_origin.clone(),
+            Self::OfThisProcess(options) | Self::Before(_, options) => {
+                Some(options.public_origin.clone().unwrap_or_else(|| format!("http://{listen}")))
+            }
+        }
+    }
 }
 
 /// What a process does beside answering reads.
@@ -104,6 +123,10 @@ pub(crate) struct Role {
     pub pages: Pages,
     /// Where integration messages go, if this process relays them.
     pub buffer: Option<BufferArguments>,
+    /// Who issues documents, if this process does it.
+    pub billing: Option<BillingArguments>,
+    /// Where it takes orders from.
+    pub billing_buffer: Option<BufferArguments>,
     /// Fills an empty store with the demo shows.
     pub demo: bool,
 }
@@ -132,6 +155,20 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
     if let Some(relay) = &relay {
         projections = buffer::watch(projections, relay);
     }
+    let papers = match &keys {
+        Some(keys) => {
+            let (models, keys) = (models.clone(), keys.clone());
+            Some(Papers::new(&arguments.papers, &store, models, keys, signer.clone())?)
+        }
+        None => None,
+    };
+    let billing = match &role.billing {
+        Some(issuer) => start_billing(issuer, &role, &arguments, &store, papers.as_ref()).await?,
+        None => None,
+    };
+    if let Some(billing) = &billing {
+        projections = billing::watch(projections, billing);
+    }
     let mut simulator = None;
     let service = match &role.commands {
         None => None,
@@ -156,6 +193,7 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
         }
     };
     let snapshots = SnapshotKeeper::start(log.clone());
+    let poison = billing::poison_router(models.clone(), &store, operator_key);
 
     let shutdown = Shutdown::new();
     let ready = Arc::new(AtomicBool::new(true));
@@ -181,17 +219,24 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
         shell: shell.clone(),
         metrics,
     });
-    let api = api(service, queries, probes, operator_key, simulator.as_ref());
+    let documents = papers.as_ref().map(Papers::router).unwrap_or_default();
+    let api = api(service, queries.merge(documents).merge(poison), probes, operator_key, simulator.as_ref());
     let router = match role.pages {
-        Pages::None => shell.wrap_keeping_fallback(api.fallback(ticketflow_http::not_found)),
+        Pages::None | Pages::Elsewhere(_) => {
+            shell.wrap_keeping_fallback(api.fallback(ticketflow_http::not_found))
+        }
         Pages::OfThisProcess(options) => {
             let client = ApiClient::in_process(api.clone());
-            let portal = PortalConfig::new(client).with_test_cards(simulator.is_some());
+            let portal = PortalConfig::new(client)
+                .with_test_cards(simulator.is_some())
+                .with_time_zone(arguments.papers.time_zone())?;
             shell.wrap_keeping_fallback(api.merge(pages(portal, options, &shutdown)))
         }
         Pages::Before(url, options) => {
             let client = ApiClient::remote(&url)?.with_own_reads(api.clone());
-            let portal = PortalConfig::new(client).with_test_cards(true);
+            let portal = PortalConfig::new(client)
+                .with_test_cards(true)
+                .with_time_zone(arguments.papers.time_zone())?;
             shell.wrap_keeping_fallback(api.merge(pages(portal, options, &shutdown)))
         }
     };
@@ -215,6 +260,9 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
     if drained.cut_off > 0 {
         tracing::warn!(connections = drained.cut_off, "connections were cut off before they had finished");
     }
+    if let Some(billing) = billing {
+        billing.stop().await;
+    }
     if let Some(relay) = relay {
         relay.stop().await;
     }
@@ -227,6 +275,38 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
         .await
         .context("the event log did not close cleanly; it is complete and the next start takes longer")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Billing, which one process may do by itself, and several only by a buffer that says whose turn it is.
+async fn start_billing(
+    issuer: &BillingArguments,
+    role: &Role,
+    arguments: &NodeArguments,
+    store: &EventStore,
+    papers: Option<&Papers>,
+) -> Result<Option<BillingHandle>> {
+    let Some(papers) = papers else {
+        bail!(
+            "billing needs the customers' keys: with KurrentDB they are in the data folder of the command service"
+        );
+    };
+    let orders = match &role.billing_buffer {
+        Some(buffer) => buffer.orders(&arguments.instance).await?,
+        None => None,
+    };
+    if orders.is_none() && store.is_shared() {
+        if role.commands.is_none() {
+            bail!(
+                "billing on a shared event store needs --buffer nats://HOST:PORT, which says whose turn it is"
+            );
+        }
+        tracing::warn!(
+            "no documents are issued here: on a shared event store that needs --buffer nats://HOST:PORT, or              `ticketflow billing` with it"
+        );
+        return Ok(None);
+    }
+    let origin = role.pages.origin(arguments.listen);
+    papers.start(issuer, store, &arguments.store.folder, origin, orders).map(Some)
 }
 
 /// What is no path of the API gets a problem document; everything else is a page, or the portal's own 404.

@@ -89,6 +89,7 @@ fn document() -> OpenApi {
     for part in [
         ticketflow_command_service::openapi(),
         ticketflow_projections::openapi(),
+        ticketflow_billing_projector::openapi(),
         health::openapi(),
         simulator,
     ] {

@@ -1,11 +1,12 @@
 //! `ticketflow serve`: everything in one process; and the same parts as processes of their own: `ticketflow command-service`,
-//! `ticketflow projections`, `ticketflow portal`, `ticketflow relay`.
+//! `ticketflow projections`, `ticketflow billing`, `ticketflow portal`, `ticketflow relay`.
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
 
+use crate::billing::BillingArguments;
 use crate::buffer::BufferArguments;
 use crate::node::{self, CommandArguments, NodeArguments, PageArguments, Pages, Role};
 
@@ -19,6 +20,8 @@ pub(crate) struct ServeArguments {
     #[command(flatten)]
     buffer: BufferArguments,
     #[command(flatten)]
+    billing: BillingArguments,
+    #[command(flatten)]
     pages: PageArguments,
     /// Fills an empty store with the demo shows
     #[arg(long, env = "TICKETFLOW_DEMO")]
@@ -30,7 +33,9 @@ pub(crate) fn run(arguments: ServeArguments) -> Result<ExitCode> {
     let role = Role {
         commands: Some(arguments.commands),
         pages: Pages::OfThisProcess(arguments.pages),
+        billing_buffer: Some(arguments.buffer.clone()),
         buffer: Some(arguments.buffer),
+        billing: Some(arguments.billing),
         demo: arguments.demo,
     };
     node::run(arguments.node, role)
@@ -84,6 +89,30 @@ pub(crate) struct PortalArguments {
 pub(crate) fn run_portal(arguments: PortalArguments) -> Result<ExitCode> {
     let pages = Pages::Before(arguments.api, arguments.pages);
     node::run(arguments.node, Role { pages, ..Role::default() })
+}
+
+/// Options of `billing`.
+#[derive(Args)]
+pub(crate) struct BillingRoleArguments {
+    #[command(flatten)]
+    node: NodeArguments,
+    #[command(flatten)]
+    billing: BillingArguments,
+    #[command(flatten)]
+    buffer: BufferArguments,
+    #[command(flatten)]
+    pages: PageArguments,
+}
+
+/// Issues and mails documents until SIGTERM or SIGINT.
+pub(crate) fn run_billing(arguments: BillingRoleArguments) -> Result<ExitCode> {
+    let role = Role {
+        billing: Some(arguments.billing),
+        billing_buffer: Some(arguments.buffer),
+        pages: Pages::Elsewhere(arguments.pages),
+        ..Role::default()
+    };
+    node::run(arguments.node, role)
 }
 
 /// Options of `relay`.

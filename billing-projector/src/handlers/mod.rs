@@ -1,5 +1,6 @@
-//! The documents of an order over HTTP. The order's id is the key to them, as to the order.
+//! The documents of an order over HTTP: the order's id is the key to them, as to the order. And for operators, what billing gave up on.
 
+mod poison;
 mod receipts;
 mod tickets;
 
@@ -18,6 +19,8 @@ use utoipa::openapi::OpenApi;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
+pub use poison::{ListParked, PoisonPorts};
+
 use crate::papers::PaperStyle;
 use crate::press::{Press, PressError};
 
@@ -25,8 +28,7 @@ use crate::press::{Press, PressError};
 const PENDING_RETRY_SECONDS: u16 = 2;
 
 const ORDER_UNKNOWN: Problem = Problem::not_found("order_unknown", "There is no such order");
-const TICKET_UNKNOWN: Problem = Problem::not_found("ticket_unknown", "The order has no such ticket");
-const TICKET_REFUNDED: Problem = Problem::gone("ticket_refunded", "The ticket was given back");
+const TICKET_REFUNDED: Problem = Problem::gone("ticket_given_back", "The ticket was given back");
 const DOCUMENT_UNKNOWN: Problem = Problem::not_found("document_unknown", "The order has no such document");
 const UNAVAILABLE: Problem = Problem::unavailable("unavailable", "Temporarily unavailable", 1_000);
 
@@ -56,10 +58,29 @@ pub fn router(ports: DocumentPorts) -> Router {
     table().into_router().with_state(Arc::new(ports))
 }
 
-/// What the API's document says of them.
+/// The operators' endpoints.
+pub fn poison_router(ports: PoisonPorts) -> Router {
+    poison_table().into_router().with_state(Arc::new(ports))
+}
+
+/// What the API's document says of all of them.
 #[must_use]
 pub fn openapi() -> OpenApi {
-    table().into_document()
+    let mut document = table().into_document();
+    document.merge(poison_table().into_document());
+    document
+}
+
+fn poison_table() -> ApiRoutes<Arc<PoisonPorts>> {
+    ApiRoutes::default()
+        .at("GET /v1/ops/poison", routes!(poison::list), &[UNAVAILABLE])
+        .at("POST /v1/ops/poison", routes!(poison::retry_all), &[UNAVAILABLE])
+        .at("POST /v1/ops/poison/{id}/retry", routes!(poison::retry), &[poison::POISON_UNKNOWN, UNAVAILABLE])
+        .at(
+            "POST /v1/ops/poison/{id}/skip",
+            routes!(poison::skip),
+            &[poison::POISON_UNKNOWN, poison::REASON_INVALID, UNAVAILABLE],
+        )
 }
 
 fn table() -> ApiRoutes<Arc<DocumentPorts>> {
@@ -72,7 +93,7 @@ fn table() -> ApiRoutes<Arc<DocumentPorts>> {
         .at(
             "GET /v1/orders/{order}/tickets/{file}",
             routes!(tickets::one),
-            &[ORDER_UNKNOWN, TICKET_UNKNOWN, TICKET_REFUNDED, UNAVAILABLE],
+            &[ORDER_UNKNOWN, DOCUMENT_UNKNOWN, TICKET_REFUNDED, UNAVAILABLE],
         )
         .at("GET /v1/orders/{order}/receipt.pdf", routes!(receipts::receipt), &[ORDER_UNKNOWN, UNAVAILABLE])
         .at(

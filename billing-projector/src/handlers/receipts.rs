@@ -8,6 +8,8 @@ use ticketflow_domain::OrderId;
 use ticketflow_domain::billing::{DocumentView, OrderDocuments};
 use ticketflow_http::{ApiPath, ApiQuery, Problem};
 
+use crate::words;
+
 use super::{
     DOCUMENT_UNKNOWN, DocumentPorts, DocumentQuery, Found, PendingAnswer, pdf, pending, press_problem,
 };
@@ -71,6 +73,6 @@ async fn draw(
         ports.press.receipt(documents, view, Arc::new(copy), ports.style(query)).await
     };
     let bytes = drawing.await.map_err(|error| press_problem(order_id, &error))?;
-    let name = if view.refund_id.is_some() { "nota-de-credito" } else { "recibo" };
+    let name = words::document_file(ports.style(query).language, view.document.document_type);
     Ok(pdf(&format!("{name}-{}.pdf", view.document.folio), bytes))
 }

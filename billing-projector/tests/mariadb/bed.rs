@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ticketflow_billing_projector::{
-    Billing, BillingHandle, BillingOptions, Books, FactReader, InvoicePorts, InvoiceTables,
+    BillingHandle, BillingOptions, BillingPorts, Books, FactReader, InvoicePorts, InvoiceTables,
     InvoiceTablesState, InvoiceUrls, InvoicesVerified, Phase, verify_invoices,
 };
 use ticketflow_domain::Timestamp;
@@ -102,7 +102,9 @@ pub(crate) async fn office_of(log: &EmbeddedLog, issuer: Issuer) -> BillingHandl
     books.carry_out(&commands, now()).await.unwrap();
     let options =
         BillingOptions { series: series(), scheme, issuer, receipt_type: DocumentType::TaxedReceipt };
-    Billing::start(log.clone().into(), options, now)
+    let facts = FactReader::new(log.clone());
+    let ports = BillingPorts { store: log.clone().into(), facts, orders: None, mail: None, now };
+    ticketflow_billing_projector::start(ports, options).unwrap()
 }
 
 /// Until everything has its document.

@@ -14,6 +14,7 @@ mod postgres;
 mod process;
 mod program;
 mod server_user;
+mod smtp;
 mod tcp_proxy;
 
 pub use error::TestbedError;
@@ -24,4 +25,5 @@ pub use ports::free_port;
 pub use postgres::Postgres;
 pub use process::ServerProcess;
 pub use program::nginx;
+pub use smtp::{AcceptedMail, SmtpFaults, SmtpSecurity, SmtpServer};
 pub use tcp_proxy::TcpProxy;

@@ -90,6 +90,18 @@ pub fn nginx() -> Result<PathBuf, TestbedError> {
     runs(&["nginx", "/usr/sbin/nginx"], "-v").ok_or(missing)
 }
 
+/// A Python with aiosmtpd: that of the path, or Debian's, for which its package is.
+pub(crate) fn python_with_aiosmtpd() -> Result<PathBuf, TestbedError> {
+    let imports = |program: &&&str| {
+        let output = Command::new(program).args(["-c", "import aiosmtpd"]).output();
+        output.is_ok_and(|output| output.status.success())
+    };
+    ["python3", "/usr/bin/python3"].iter().find(imports).map(PathBuf::from).ok_or(TestbedError::Missing {
+        program: "aiosmtpd",
+        remedy: "apt-get install python3-aiosmtpd, or run `make test`, which does",
+    })
+}
+
 /// The first of the programs that answers this question.
 fn runs(programs: &[&str], question: &str) -> Option<PathBuf> {
     let says = |program: &&&str| Command::new(program).arg(question).output().is_ok();

@@ -43,6 +43,11 @@ impl Frame<'_> {
         self.language.texts()
     }
 
+    /// As `?lang=` names the page's language.
+    pub(crate) fn language_code(&self) -> &'static str {
+        self.language.code()
+    }
+
     pub(crate) fn date_time(&self, instant: &str) -> String {
         wording::date_time(self.language, self.time_zone, instant)
     }

@@ -1,7 +1,7 @@
 //! `/orders/{order}`: the tickets of a purchase, each with its QR code, made to be shown on a phone or printed.
 
 use super::{Frame, done_notice};
-use crate::api_model::{GENERAL_ROW, Order, Ticket};
+use crate::api_model::{Document, GENERAL_ROW, Order, Ticket};
 use crate::poster::poster;
 use crate::texts::{Texts, fill};
 use crate::wording;
@@ -28,9 +28,9 @@ pub(crate) fn render(frame: &Frame<'_>, order: &Order, note: Option<&str>) -> Ma
                     @if order.status != "PAID" { div { dt { (texts.payment) } dd { (status_word(texts, &order.status)) } } }
                 }
                 p.hint {
-                    @if let Some(when) = &order.paid_at { (fill(texts.paid_on, &[("when", &frame.date_time(when))])) ". " }
-                    (documents(texts, order))
+                    @if let Some(when) = &order.paid_at { (fill(texts.paid_on, &[("when", &frame.date_time(when))])) "." }
                 }
+                (papers(frame, order))
                 p.ways.no-print {
                     button.button.quiet type="button" data-print hidden { (texts.print) }
                     @if can_refund_several(order) {
@@ -47,14 +47,41 @@ pub(crate) fn render(frame: &Frame<'_>, order: &Order, note: Option<&str>) -> Ma
     frame.page(texts.tickets_title, "ticket-page", &["checkout.js"], content)
 }
 
-/// What there is to know about the receipt: that nobody needs it to get in, and nothing about when it comes.
-fn documents<'a>(texts: &'a Texts, order: &Order) -> &'a str {
+/// Receipt, credit notes and tickets to download; while they are made, that nobody needs them to get in.
+fn papers(frame: &Frame<'_>, order: &Order) -> Markup {
+    let texts = frame.texts();
     let admits = order.tickets.iter().any(|ticket| ticket.status == "PAID");
-    match order.documents.as_deref() {
-        Some("pending") if admits => texts.documents_pending,
-        Some("pending") | None => "",
-        Some(_) => texts.documents_issued,
+    let Some(receipt) = &order.receipt else {
+        let says = if admits && order.documents.is_some() { texts.documents_pending } else { "" };
+        return html! { p.hint.no-print data-documents-pending[!says.is_empty()] { (says) } };
+    };
+    let delivered = order.documents.as_deref() == Some("delivered");
+    let live = order.tickets.iter().any(|ticket| ticket.status != "REFUNDED");
+    let language = frame.language_code();
+    let address = |file: &str| format!("/v1/orders/{}/{file}?lang={language}", order.order_id);
+    html! {
+        section.papers.no-print aria-label=(texts.documents_title) {
+            ul {
+                @if live { li { a.button href=(address("tickets.pdf")) { (texts.tickets_pdf) } } }
+                li { a.link href=(address("receipt.pdf")) { (document_name(texts, receipt)) } }
+                @for note in &order.credit_notes {
+                    li { a.link href=(address(&format!("credit-notes/{}.pdf", note.folio))) { (document_name(texts, note)) } }
+                }
+            }
+            p.hint { (if delivered { texts.documents_delivered } else { texts.documents_issued }) }
+        }
     }
+}
+
+fn document_name(texts: &Texts, document: &Document) -> String {
+    let name = match document.document_type.as_str() {
+        "taxed_receipt" => texts.document_boleta,
+        "exempt_receipt" => texts.document_exempt_boleta,
+        "credit_note" => texts.document_refund,
+        "fiscal_credit_note" => texts.document_credit_note,
+        _ => texts.document_receipt,
+    };
+    fill(texts.document_number, &[("name", name), ("folio", &document.folio.to_string())])
 }
 
 fn can_refund_several(order: &Order) -> bool {
@@ -80,8 +107,13 @@ fn one(frame: &Frame<'_>, order: &Order, ticket: &Ticket, index: usize) -> Marku
                 (place(texts, ticket))
                 p.ticket-foot {
                     b { (wording::money(&ticket.price)) }
-                    @if ticket.status == "PAID" {
-                        a.link.no-print href={ "/orders/" (order.order_id) "/refund?ticket=" (ticket.ticket_id) } { (texts.refund_link) }
+                    span.ticket-links.no-print {
+                        @if order.receipt.is_some() && ticket.status != "REFUNDED" {
+                            a.link href={ "/v1/orders/" (order.order_id) "/tickets/" (ticket.ticket_id) ".pdf?lang=" (frame.language_code()) } { (texts.ticket_pdf) }
+                        }
+                        @if ticket.status == "PAID" {
+                            a.link href={ "/orders/" (order.order_id) "/refund?ticket=" (ticket.ticket_id) } { (texts.refund_link) }
+                        }
                     }
                 }
             }

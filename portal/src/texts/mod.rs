@@ -63,8 +63,9 @@ texts! {
     pay, paying, payment_note, summary, paying_same_key,
     /// Tickets.
     tickets_title, thanks, paid_on, order_reference, print, ticket_word, status_paid, status_used, status_refunded,
-    status_pending, status_expired, qr_label, qr_pending, keep_link, documents_pending,
-    documents_issued, place, refund_link, refund_all_link, show_at_door,
+    status_pending, status_expired, qr_label, qr_pending, keep_link, documents_title, documents_pending,
+    documents_issued, documents_delivered, tickets_pdf, ticket_pdf, document_number, document_receipt, document_boleta,
+    document_exempt_boleta, document_refund, document_credit_note, place, refund_link, refund_all_link, show_at_door,
     /// Refund.
     refund_title, refund_question, refund_question_many, refund_explain, refund_reason, refund_confirm, refund_cancel, refund_done,
     /// Problems.

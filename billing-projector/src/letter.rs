@@ -1,0 +1,181 @@
+//! The mail that goes with a document: what is in it, and the files attached. Once its facts are read it is the same every time.
+
+use std::sync::Arc;
+
+use jiff::Zoned;
+use ticketflow_documents::Language;
+use ticketflow_domain::billing::{DocumentId, DocumentType, DocumentView, OrderDocuments};
+use ticketflow_domain::plan::ZoneKind;
+use ticketflow_domain::{Money, OrderId, TicketId, Timestamp};
+use ticketflow_mail::{
+    Attachment, ComposeError, Mail, MailKind, MailTransport, MediaType, MessageId, OrderMail, Receipt,
+    ReceiptKind, Seat, SendMailError, compose,
+};
+
+use crate::papers::PaperStyle;
+use crate::press::{Copy, Press, PressError};
+use crate::words;
+
+/// Mails of a sender whose address has no domain that fits into a message id.
+const NO_DOMAIN: &str = "ticketflow.invalid";
+
+/// How mails are made and where they go.
+#[derive(Clone)]
+pub struct MailPorts {
+    /// Where they go.
+    pub transport: MailTransport,
+    /// From whom they come, and to whom answers go.
+    pub sender_address: String,
+    /// Where the portal is, such as `https://tickets.example`: for a link to the order.
+    pub public_origin: Option<String>,
+    /// Makes what is attached.
+    pub press: Press,
+    /// How it is written.
+    pub style: PaperStyle,
+}
+
+/// Why a document was not mailed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LetterError {
+    #[error("its documents cannot be made")]
+    Press(#[from] PressError),
+    #[error("the mail cannot be written")]
+    Compose(#[from] ComposeError),
+    #[error(transparent)]
+    Send(#[from] SendMailError),
+    #[error("the buyer's details were erased: there is nobody to write to")]
+    Erased,
+}
+
+impl LetterError {
+    /// Whether the same mail may be taken later.
+    pub(crate) fn passes(&self) -> bool {
+        match self {
+            Self::Press(error) => error.passes(),
+            Self::Send(error) => error.is_retryable(),
+            Self::Compose(_) | Self::Erased => false,
+        }
+    }
+}
+
+/// A document to be mailed, with all that belongs to its order.
+pub(crate) struct Letter {
+    pub(crate) order_id: OrderId,
+    pub(crate) documents: OrderDocuments,
+    pub(crate) view: DocumentView,
+}
+
+impl Letter {
+    pub(crate) fn document(&self) -> DocumentId {
+        self.view.document
+    }
+
+    /// The same at every try, so that however often it is sent it is one mail.
+    pub(crate) fn message_id(&self, sender_address: &str) -> MessageId {
+        let word = if self.view.refund_id.is_some() { "refund" } else { "order" };
+        let domain = sender_address.rsplit_once('@').map_or(NO_DOMAIN, |(_, domain)| domain);
+        let id =
+            |domain: &str| format!("{word}.{}.{}@{domain}", self.order_id, self.view.document.folio).parse();
+        id(domain).or_else(|_| id(NO_DOMAIN)).expect("ids and numbers are words of a message id")
+    }
+
+    /// Makes it and hands it to a mail server, or writes it to a folder.
+    pub(crate) async fn send(&self, ports: &MailPorts) -> Result<MessageId, LetterError> {
+        let copy = ports.press.copy(&self.documents, self.order_id, self.view.source_position).await?;
+        let copy = Arc::new(copy);
+        let buyer_address = copy.buyer.as_ref().ok_or(LetterError::Erased)?.email.clone();
+        let mail = self.order_mail(ports, &copy, buyer_address).await?;
+        let id = self.message_id(&ports.sender_address);
+        let mail: Mail = compose(&mail, &id, jiff_timestamp(self.view.issued_at))?;
+        ports.transport.send(&mail).await?;
+        Ok(id)
+    }
+
+    async fn order_mail(
+        &self,
+        ports: &MailPorts,
+        copy: &Arc<Copy>,
+        buyer_address: String,
+    ) -> Result<OrderMail, PressError> {
+        let facts = &copy.facts;
+        let is_refund = self.view.refund_id.is_some();
+        Ok(OrderMail {
+            kind: if is_refund { MailKind::Refund } else { MailKind::Confirmation },
+            language: match ports.style.language {
+                Language::Spanish => ticketflow_mail::Language::Spanish,
+                Language::English => ticketflow_mail::Language::English,
+            },
+            is_demo: self.documents.issuer.is_demo,
+            buyer_name: copy.buyer.as_ref().map(|buyer| buyer.name.clone()).unwrap_or_default(),
+            buyer_address,
+            sender_name: self.documents.issuer.name.clone(),
+            sender_address: ports.sender_address.clone(),
+            show: facts.show.name.clone(),
+            venue: facts.show.venue.clone(),
+            starts_at: Zoned::new(jiff_timestamp(facts.show.starts_at), ports.style.time_zone.clone()),
+            seats: facts.tickets.iter().map(|ticket| seat(copy, ticket.seat, ports.style.language)).collect(),
+            total: Money { amount: self.view.amounts.total, currency: self.documents.currency },
+            order: self.order_id,
+            order_page: ports
+                .public_origin
+                .as_ref()
+                .map(|origin| format!("{origin}/orders/{}", self.order_id)),
+            receipt: Some(Receipt {
+                kind: receipt_kind(self.view.document.document_type),
+                folio: self.view.document.folio.to_string(),
+            }),
+            attachments: self.attachments(ports, copy).await?,
+        })
+    }
+
+    async fn attachments(&self, ports: &MailPorts, copy: &Arc<Copy>) -> Result<Vec<Attachment>, PressError> {
+        let Self { documents, view, .. } = self;
+        let pdf = |name: String, bytes| Attachment { file_name: name, media_type: MediaType::Pdf, bytes };
+        let mut attachments = Vec::with_capacity(2);
+        if view.refund_id.is_none() {
+            let refunded = self.refunded(&ports.press).await?;
+            let live = move |ticket: TicketId| !refunded.contains(&ticket);
+            let tickets = ports.press.tickets(documents, copy.clone(), live, ports.style.clone()).await?;
+            let name = words::tickets_file(ports.style.language).to_owned();
+            attachments.extend(tickets.map(|tickets| pdf(name, tickets)));
+        }
+        let receipt = ports.press.receipt(documents, *view, copy.clone(), ports.style.clone()).await?;
+        let name = words::document_file(ports.style.language, view.document.document_type);
+        attachments.push(pdf(format!("{name}-{}.pdf", view.document.folio), receipt));
+        Ok(attachments)
+    }
+
+    /// Tickets that were given back before the mail went out.
+    async fn refunded(&self, press: &Press) -> Result<Vec<TicketId>, PressError> {
+        let mut refunded = Vec::new();
+        for note in &self.documents.credit_notes {
+            let facts = press.facts_at(note.source_position).await?;
+            refunded.extend(facts.tickets.iter().map(|ticket| ticket.ticket_id));
+        }
+        Ok(refunded)
+    }
+}
+
+fn seat(copy: &Copy, seat: ticketflow_domain::SeatIndex, language: Language) -> Seat {
+    let seating = &copy.facts.show.seating;
+    let place = seating.place(seat);
+    let label = match &seating.zone(seat).kind {
+        ZoneKind::General(_) => words::general_place(language).to_owned(),
+        ZoneKind::Numbered(_) => words::place(language, place.row, &place.number.to_string()),
+    };
+    Seat { label, zone: place.zone.to_owned() }
+}
+
+fn jiff_timestamp(at: Timestamp) -> jiff::Timestamp {
+    jiff::Timestamp::from_millisecond(at.as_millis()).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+}
+
+const fn receipt_kind(document_type: DocumentType) -> ReceiptKind {
+    match document_type {
+        DocumentType::Receipt => ReceiptKind::PaymentReceipt,
+        DocumentType::CreditNote => ReceiptKind::RefundReceipt,
+        DocumentType::TaxedReceipt => ReceiptKind::ElectronicBoleta,
+        DocumentType::ExemptReceipt => ReceiptKind::ExemptElectronicBoleta,
+        DocumentType::FiscalCreditNote => ReceiptKind::ElectronicCreditNote,
+    }
+}

@@ -1,0 +1,129 @@
+//! What a mail about an order says, as data.
+
+use crate::language::Language;
+use crate::texts::Texts;
+use jiff::Zoned;
+use ticketflow_domain::{Money, OrderId};
+
+/// So many seats are listed; the others are counted, and all are on the attached tickets.
+pub const MAX_LISTED_SEATS: usize = 50;
+
+/// What a mail is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailKind {
+    /// An order was paid: tickets and receipt.
+    Confirmation,
+    /// Seats were given back: the credit note.
+    Refund,
+}
+
+/// One mail to one buyer. No `Debug`: it names a person.
+#[derive(Clone)]
+pub struct OrderMail {
+    /// What it is for.
+    pub kind: MailKind,
+    /// Of all words that are not the caller's.
+    pub language: Language,
+    /// Says that nothing of this is real.
+    pub is_demo: bool,
+    /// Who bought. A name that looks like a link or an address is left out: anybody can have a mail sent to anybody.
+    pub buyer_name: String,
+    /// To whom it goes.
+    pub buyer_address: String,
+    /// Who sells, and sends.
+    pub sender_name: String,
+    /// From whom it comes, and to whom answers go.
+    pub sender_address: String,
+    /// What is performed.
+    pub show: String,
+    /// Where.
+    pub venue: String,
+    /// When, in the venue's zone.
+    pub starts_at: Zoned,
+    /// What was bought or given back.
+    pub seats: Vec<Seat>,
+    /// What was paid or given back for them.
+    pub total: Money,
+    /// What the buyer quotes when asking about the order.
+    pub order: OrderId,
+    /// The order's page, `https://` or `http://`.
+    pub order_page: Option<String>,
+    /// The tax document or receipt, where it has been issued.
+    pub receipt: Option<Receipt>,
+    /// Files, in this order, after the text.
+    pub attachments: Vec<Attachment>,
+}
+
+/// One seat or standing place.
+#[derive(Debug, Clone)]
+pub struct Seat {
+    /// Row and seat as the tickets have them.
+    pub label: String,
+    /// The zone it is in.
+    pub zone: String,
+}
+
+/// A document about money.
+#[derive(Debug, Clone)]
+pub struct Receipt {
+    /// What it is.
+    pub kind: ReceiptKind,
+    /// Its number, as it is printed.
+    pub folio: String,
+}
+
+/// What a document is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReceiptKind {
+    /// Says that a payment was received; no tax document.
+    PaymentReceipt,
+    /// Says that a payment was given back; no tax document.
+    RefundReceipt,
+    /// Boleta electrónica, document type 39 of the SII.
+    ElectronicBoleta,
+    /// Boleta exenta electrónica, document type 41 of the SII.
+    ExemptElectronicBoleta,
+    /// Nota de crédito electrónica, document type 61 of the SII.
+    ElectronicCreditNote,
+}
+
+impl ReceiptKind {
+    pub(crate) const fn name(self, texts: &Texts) -> &'static str {
+        match self {
+            Self::PaymentReceipt => texts.payment_receipt,
+            Self::RefundReceipt => texts.refund_receipt,
+            Self::ElectronicBoleta => texts.electronic_boleta,
+            Self::ExemptElectronicBoleta => texts.exempt_electronic_boleta,
+            Self::ElectronicCreditNote => texts.electronic_credit_note,
+        }
+    }
+}
+
+/// A file that goes with a mail.
+#[derive(Clone)]
+pub struct Attachment {
+    /// What it is saved as. Characters that mean something to a file system are replaced.
+    pub file_name: String,
+    /// What is in it.
+    pub media_type: MediaType,
+    /// Its content, which arrives byte for byte.
+    pub bytes: Vec<u8>,
+}
+
+/// What is in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MediaType {
+    /// `application/pdf`
+    Pdf,
+    /// `application/xml`
+    Xml,
+}
+
+impl MediaType {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pdf => "application/pdf",
+            Self::Xml => "application/xml",
+        }
+    }
+}

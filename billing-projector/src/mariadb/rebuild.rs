@@ -20,7 +20,8 @@ use super::{InvoiceTables, lock};
 const NEAR: u64 = 2_000;
 /// All tables, in the order in which they are named in the swap.
 const TABLES: [&str; 5] = ["invoice_checkpoint", "issuers", "invoices", "deliveries", "tickets"];
-/// Tries of the swap. Each waits a second at most for readers that hold the old tables, since new readers wait behind it.
+/// Tries of the swap. Each waits a second at most, the least that the server knows, for transactions that hold the old tables:
+/// whoever comes meanwhile waits behind it, and reads of orders go to the replica.
 const SWAPS: usize = 30;
 const BETWEEN_SWAPS: Duration = Duration::from_millis(500);
 /// The server's number for a lock that was not given in time.

@@ -174,7 +174,7 @@ impl Kept {
             let may_be_left =
                 |range: &&FolioRangeLoaded| range.expires_at.is_some_and(|end| end <= *issued_at);
             let passed_over = ranges.iter().filter(|range| !may_be_left(range)).find_map(|range| {
-                let (first, end) = (range.first.max(last + 1), range.last.min(folio - 1));
+                let (first, end) = (range.first.max(last + 1), range.last.min(folio.saturating_sub(1)));
                 (first <= end).then_some(first)
             });
             let kind = document_type_name(sequence.1);

@@ -1,35 +1,15 @@
 //! Whatever ends in the middle of a transaction, and be it again and again, leaves rows and checkpoint together.
 
-use std::process::{Child, Stdio};
-
 use ticketflow_billing_projector::InvoiceTablesState;
 use ticketflow_testbed::MariaDb;
 
+use crate::barrier::Barrier;
 use crate::bed::{
     all_is_well, bill, caught_up, deliver, sold, start, started, until, until_state, urls, verified,
 };
 
 /// Keeps everybody from the table of tickets, which a run writes after its checkpoint and its documents.
-struct Barrier(Child);
-
-impl Barrier {
-    async fn raise(server: &MariaDb) -> Self {
-        let mut client = server.client();
-        client.args(["-D", "ticketflow", "-e", "LOCK TABLES tickets WRITE; SELECT SLEEP(600)"]);
-        let barrier = Self(client.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
-        let sleeps = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP%'";
-        until("the table is locked", async || server.query(sleeps).unwrap() == "1").await;
-        barrier
-    }
-
-    fn lower(mut self, server: &MariaDb) {
-        let ids = "SELECT id FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP%'";
-        for id in server.query(ids).unwrap().lines() {
-            server.query(&format!("KILL CONNECTION {id}")).unwrap();
-        }
-        self.0.wait().unwrap();
-    }
-}
+const LOCKED: &str = "LOCK TABLES tickets WRITE";
 
 /// A run has written its checkpoint and its documents, and not committed.
 async fn in_a_transaction(server: &MariaDb) {
@@ -48,14 +28,15 @@ fn a_server_killed_in_the_middle_of_a_transaction_has_all_of_it_or_nothing() {
         let tables = start(urls(&server), &log);
         caught_up(&tables, &log).await;
         for round in 0..6 {
-            let barrier = Barrier::raise(&server).await;
-            let before = tables.status().position;
+            let barrier = Barrier::raise(&server, LOCKED).await;
             history.append(&log, 100);
             bill(&log).await;
             deliver(&log, round).await;
             in_a_transaction(&server).await;
+            // Runs before this one may have found no tickets in their way.
+            let before = tables.status().position;
             server.process().kill();
-            drop(barrier.0.wait_with_output());
+            barrier.falls();
             until_state(&tables, InvoiceTablesState::Unreachable).await;
             assert_eq!(tables.status().position, before, "nothing of it is said to be there");
             server.restart().unwrap();
@@ -79,18 +60,18 @@ fn a_process_killed_in_the_middle_of_a_transaction_leaves_nothing_of_it() {
         caught_up(&tables, &log).await;
         tables.stop().await;
     });
-    let mut position = outer.block_on(verified(&server, &log)).position;
     for round in 0..6 {
         history.append(&log, 100);
         let barrier = outer.block_on(async {
             bill(&log).await;
             deliver(&log, round).await;
-            Barrier::raise(&server).await
+            Barrier::raise(&server, LOCKED).await
         });
         // Its connection ends without a word, as a killed process's does.
         let inner = runtime();
         let tables = inner.block_on(async { start(urls(&server), &log) });
         outer.block_on(in_a_transaction(&server));
+        let position = tables.status().position;
         inner.shutdown_background();
         drop(tables);
         barrier.lower(&server);
@@ -107,6 +88,5 @@ fn a_process_killed_in_the_middle_of_a_transaction_leaves_nothing_of_it() {
             all_is_well(&server, &log).await;
             tables.stop().await;
         });
-        position = log.head().position;
     }
 }

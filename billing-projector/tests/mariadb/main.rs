@@ -5,6 +5,7 @@
 #[path = "../../../projections/tests/history/mod.rs"]
 mod history;
 
+mod barrier;
 mod bed;
 mod hostile;
 mod interrupted;

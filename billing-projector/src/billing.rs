@@ -100,7 +100,7 @@ pub struct BillingStatus {
 pub(crate) struct Desk {
     pub(crate) ports: Arc<BillingPorts>,
     pub(crate) options: BillingOptions,
-    pub(crate) shelf: tokio::sync::Mutex<Shelf>,
+    shelf: tokio::sync::Mutex<Shelf>,
     pub(crate) status: Arc<Mutex<BillingStatus>>,
     /// Told when there are new documents.
     pub(crate) issued: Notify,
@@ -114,6 +114,13 @@ impl Desk {
 
     pub(crate) fn now(&self) -> Timestamp {
         (self.ports.now)()
+    }
+
+    /// The books, with what others wrote into them: operators, mostly. Reads the disk if they did.
+    pub(crate) async fn shelf(&self) -> Result<tokio::sync::MutexGuard<'_, Shelf>, BooksError> {
+        let mut shelf = self.shelf.lock().await;
+        shelf.refresh()?;
+        Ok(shelf)
     }
 
     /// Comes to its end when billing is to stop.

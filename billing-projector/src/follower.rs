@@ -46,19 +46,10 @@ impl Follower {
                         pause = Pause::default();
                     }
                     pause.wait().await;
-                    if let Err(error) = self.refresh().await {
-                        return enter(&self.desk.status, Phase::Stopped, &error);
-                    }
                 }
                 Err(error) => return enter(&self.desk.status, Phase::Stopped, &error),
             }
         }
-    }
-
-    /// Others may have loaded the folios that are missing.
-    async fn refresh(&self) -> Result<(), Interruption> {
-        let desk = self.desk.clone();
-        Ok(tokio::task::spawn_blocking(move || desk.shelf.blocking_lock().refresh()).await??)
     }
 
     /// From the beginning of the log, or from where this process had come, until something goes wrong or the log is closed.
@@ -83,7 +74,7 @@ impl Follower {
             for part in found.chunks(BATCH) {
                 self.desk.give_documents(part).await?;
             }
-            self.desk.reached(reached).await;
+            self.desk.reached(reached).await?;
         }
         Ok(())
     }

@@ -24,7 +24,7 @@ pub(crate) enum Given {
 impl Desk {
     /// Gives each source its document; what cannot have one is parked.
     pub(crate) async fn give_documents(&self, sources: &[Source]) -> Result<Vec<Given>, Interruption> {
-        let mut shelf = self.shelf.lock().await;
+        let mut shelf = self.shelf().await?;
         let is_open: Vec<bool> = sources.iter().map(|source| !shelf.is_set_aside(source.position)).collect();
         let wanted: Vec<&Source> =
             sources.iter().zip(&is_open).filter(|(_, is_open)| **is_open).map(|(source, _)| source).collect();
@@ -67,8 +67,8 @@ impl Desk {
     }
 
     /// Everything up to the position has its document or is set aside.
-    pub(crate) async fn reached(&self, position: Position) {
-        let shelf = self.shelf.lock().await;
+    pub(crate) async fn reached(&self, position: Position) -> Result<(), Interruption> {
+        let shelf = self.shelf().await?;
         let stock: Vec<FolioStock> = shelf.current().stock(self.now()).collect();
         for kind in &stock {
             let name = format!("{:?}", kind.document_type);
@@ -84,5 +84,6 @@ impl Desk {
         if position >= head || status.phase == Phase::Waiting {
             status.phase = Phase::Live;
         }
+        Ok(())
     }
 }

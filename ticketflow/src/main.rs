@@ -15,6 +15,7 @@ mod import_folder;
 mod node;
 mod openapi;
 mod plan;
+mod poison;
 mod progress;
 mod rebuild;
 mod replay;
@@ -67,6 +68,8 @@ enum Command {
     Replay(replay::ReplayArguments),
     /// Has a running server build a projection anew beside the one that serves, and waits until it took its place
     Rebuild(rebuild::RebuildArguments),
+    /// Lists what billing gave up on, tries it again or gives it up
+    Poison(poison::PoisonArguments),
     /// Writes the log as JSON lines, a batch each
     Export(export::ExportArguments),
     /// Makes a log from JSON lines, or moves a data folder to the servers of an event store
@@ -97,6 +100,7 @@ fn main() -> ExitCode {
         Command::Verify(arguments) => verify::run(arguments),
         Command::Replay(arguments) => replay::run(arguments),
         Command::Rebuild(arguments) => rebuild::run(arguments),
+        Command::Poison(arguments) => poison::run(arguments),
         Command::Export(arguments) => export::run(arguments),
         Command::Import(arguments) => import::run(arguments),
         Command::Plan(arguments) => plan::run(arguments),

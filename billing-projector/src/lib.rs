@@ -12,6 +12,7 @@ mod follower;
 mod handlers;
 mod issuing;
 mod letter;
+mod mariadb;
 mod order_facts;
 mod orders;
 mod outbox;
@@ -29,6 +30,11 @@ pub use handlers::{
     router,
 };
 pub use letter::MailPorts;
+pub use mariadb::{
+    Freshness, InvalidInvoicesSetting, InvoicePorts, InvoiceTables, InvoiceTablesState, InvoiceTablesStatus,
+    InvoiceUrls, InvoicesSetting, InvoicesVerified, ReadFailure, RebuildError, VerifyInvoicesError,
+    verify_invoices,
+};
 pub use order_facts::{FactReader, FactsError, KnownShow, OrderFacts, TicketFacts};
 pub use orders::{Orders, OrdersAddressError};
 pub use papers::{PaperStyle, description, receipt_kind, receipt_sheet, ticket_sheet};

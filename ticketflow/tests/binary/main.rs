@@ -2,6 +2,7 @@
 
 mod buffer;
 mod demo;
+mod invoices;
 mod machine;
 mod monitoring;
 mod moving;

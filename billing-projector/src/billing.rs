@@ -3,26 +3,26 @@
 //! Invariant: selling never waits for it. What passes by itself is waited for, with pauses that grow to a bound; what does not stops
 //! billing, says so, and stops nothing else.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ticketflow_domain::Timestamp;
 use ticketflow_domain::billing::{
-    BillingCommand, BillingRejection, DocumentType, FolioStock, Issuer, Scheme, SeriesCode,
+    BillingCommand, DocumentId, DocumentType, FolioStock, Issuer, Scheme, SeriesCode,
 };
-use ticketflow_event_store::{EventStore, FeedError, Position};
+use ticketflow_domain::{OrderId, Timestamp};
+use ticketflow_event_store::{EventStore, Position};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-use crate::books::BooksError;
+use crate::desk::{Desk, Interruption, Pause, enter, lock};
+use crate::fiscal::{FiscalPorts, Submission, announce};
 use crate::follower::Follower;
 use crate::letter::MailPorts;
-use crate::order_facts::{FactReader, FactsError};
+use crate::order_facts::FactReader;
 use crate::outbox::Outbox;
 use crate::shelf::Shelf;
 
-/// First and longest pause after failures that follow each other.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 /// What is under way when billing is stopped may take so long: longer than a mail server has for an answer.
 const STOPS_WITHIN: Duration = Duration::from_secs(15);
 
@@ -47,6 +47,8 @@ pub struct BillingPorts {
     pub facts: FactReader,
     /// How documents are mailed; `None`: they are not.
     pub mail: Option<MailPorts>,
+    /// How documents come before the authority; `None` where there is none.
+    pub fiscal: Option<FiscalPorts>,
     /// The time.
     pub now: fn() -> Timestamp,
 }
@@ -64,6 +66,19 @@ pub enum Phase {
     Stopped,
 }
 
+/// A document that the authority did not take, or that could not be brought before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedDocument {
+    /// Which.
+    pub document: DocumentId,
+    /// Of which order.
+    pub order_id: OrderId,
+    /// When it was issued.
+    pub issued_at: Timestamp,
+    /// In the authority's words.
+    pub reason: String,
+}
+
 /// How billing is doing.
 #[derive(Debug, Clone)]
 pub struct BillingStatus {
@@ -79,33 +94,12 @@ pub struct BillingStatus {
     pub stock: Vec<FolioStock>,
     /// Why the last mails were not taken; `None` when they were.
     pub mail_error: Option<String>,
-}
-
-/// What the parts of billing share.
-pub(crate) struct Desk {
-    pub(crate) ports: BillingPorts,
-    pub(crate) options: BillingOptions,
-    pub(crate) shelf: tokio::sync::Mutex<Shelf>,
-    pub(crate) status: Arc<Mutex<BillingStatus>>,
-    /// Told when there are new documents.
-    pub(crate) issued: Notify,
-    pub(crate) stopping: watch::Receiver<bool>,
-}
-
-impl Desk {
-    pub(crate) fn status(&self) -> MutexGuard<'_, BillingStatus> {
-        lock(&self.status)
-    }
-
-    pub(crate) fn now(&self) -> Timestamp {
-        (self.ports.now)()
-    }
-
-    /// Comes to its end when billing is to stop.
-    pub(crate) async fn stopped(&self) {
-        // Whoever could say so is gone: the same.
-        let _ = self.stopping.clone().wait_for(|stopping| *stopping).await;
-    }
+    /// Why the authority was not reached the last time; `None` when it was.
+    pub authority_error: Option<String>,
+    /// Documents that the authority was not given yet.
+    pub unsubmitted: usize,
+    /// Documents that it did not take, the first thousand.
+    pub refused: Vec<RefusedDocument>,
 }
 
 /// Billing at work. It ends when this is dropped.
@@ -113,6 +107,22 @@ pub struct BillingHandle {
     status: Arc<Mutex<BillingStatus>>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
+    resubmission: Resubmission,
+}
+
+/// Has refused documents submitted again. Clones are the same.
+#[derive(Clone, Default)]
+pub struct Resubmission {
+    wanted: Arc<AtomicBool>,
+    told: Arc<Notify>,
+}
+
+impl Resubmission {
+    /// All that are refused now, once each.
+    pub fn ask(&self) {
+        self.wanted.store(true, Ordering::SeqCst);
+        self.told.notify_one();
+    }
 }
 
 impl BillingHandle {
@@ -126,6 +136,12 @@ impl BillingHandle {
     pub fn reporter(&self) -> impl Fn() -> BillingStatus + Send + Sync + 'static {
         let status = self.status.clone();
         move || lock(&status).clone()
+    }
+
+    /// What has refused documents submitted again.
+    #[must_use]
+    pub fn resubmission(&self) -> Resubmission {
+        self.resubmission.clone()
     }
 
     /// Ends it. What is on its way is finished first, within bounds; past those the next start sees what was done.
@@ -145,49 +161,6 @@ impl Drop for BillingHandle {
     }
 }
 
-fn lock(status: &Mutex<BillingStatus>) -> MutexGuard<'_, BillingStatus> {
-    status.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Why a part of billing does not go on.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Interruption {
-    #[error(transparent)]
-    Books(#[from] BooksError),
-    #[error(transparent)]
-    Facts(#[from] FactsError),
-    #[error("the log cannot be followed")]
-    Feed(#[from] FeedError),
-    #[error("reading ended by an error of this software")]
-    Task(#[from] tokio::task::JoinError),
-    #[error("the books refuse: {0}")]
-    Refused(BillingRejection),
-}
-
-impl Interruption {
-    /// Whether trying again may help.
-    pub(crate) fn passes(&self) -> bool {
-        matches!(self, Self::Books(BooksError::Append(_)) | Self::Refused(BillingRejection::NoFolioLeft(_)))
-    }
-}
-
-/// Pauses after failures that follow each other.
-pub(crate) struct Pause(Duration);
-
-impl Default for Pause {
-    fn default() -> Self {
-        Self(PAUSE.0)
-    }
-}
-
-impl Pause {
-    /// Waits, twice as long each time.
-    pub(crate) async fn wait(&mut self) {
-        tokio::time::sleep(self.0).await;
-        self.0 = (self.0 * 2).min(PAUSE.1);
-    }
-}
-
 /// Starts to give documents to what the store has and gets. To be called within a Tokio runtime.
 #[must_use]
 pub fn start(ports: BillingPorts, options: BillingOptions) -> BillingHandle {
@@ -198,10 +171,15 @@ pub fn start(ports: BillingPorts, options: BillingOptions) -> BillingHandle {
         parked: 0,
         stock: Vec::new(),
         mail_error: None,
+        authority_error: None,
+        unsubmitted: 0,
+        refused: Vec::new(),
     }));
+    announce();
     let (stop, stopping) = watch::channel(false);
-    let task = tokio::spawn(run(ports, options, status.clone(), stopping));
-    BillingHandle { status, stop, task }
+    let resubmission = Resubmission::default();
+    let task = tokio::spawn(run(ports, options, status.clone(), stopping, resubmission.clone()));
+    BillingHandle { status, stop, task, resubmission }
 }
 
 async fn run(
@@ -209,6 +187,7 @@ async fn run(
     options: BillingOptions,
     status: Arc<Mutex<BillingStatus>>,
     stopping: watch::Receiver<bool>,
+    resubmission: Resubmission,
 ) {
     let mut pause = Pause::default();
     let shelf = loop {
@@ -225,14 +204,29 @@ async fn run(
         }
     };
     let shelf = tokio::sync::Mutex::new(shelf);
-    let mail = ports.mail.clone();
-    let desk = Arc::new(Desk { ports, options, shelf, status, issued: Notify::new(), stopping });
+    let (mail, fiscal) = (ports.mail.clone(), ports.fiscal.clone());
+    let Resubmission { wanted, told } = resubmission;
+    let desk = Arc::new(Desk {
+        ports,
+        options,
+        shelf,
+        status,
+        issued: Notify::new(),
+        to_submit: told,
+        resubmit: wanted,
+        stopping,
+    });
     let mailing = async {
         if let Some(mail) = mail {
             Outbox::new(desk.clone(), mail).run().await;
         }
     };
-    tokio::join!(Follower::new(desk.clone()).run(), mailing);
+    let submitting = async {
+        if let Some(fiscal) = fiscal {
+            Submission::new(desk.clone(), fiscal).run().await;
+        }
+    };
+    tokio::join!(Follower::new(desk.clone()).run(), mailing, submitting);
 }
 
 /// Opens the books, and those of a new issuer.
@@ -245,22 +239,9 @@ async fn open(ports: &BillingPorts, options: &BillingOptions) -> Result<Shelf, I
         let opened = shelf.carry_out(&[open], (ports.now)()).await?;
         opened.into_iter().try_for_each(|answer| answer.map(drop)).map_err(Interruption::Refused)?;
     }
-    Ok(shelf)
-}
-
-/// Says what it waits for, or why it has stopped.
-pub(crate) fn enter(status: &Mutex<BillingStatus>, phase: Phase, error: &Interruption) {
-    let text = with_causes(error);
-    match phase {
-        Phase::Stopped => tracing::error!(error = text, "billing has stopped; selling goes on"),
-        _ => tracing::warn!(error = text, "billing waits; selling goes on"),
+    if let Some(fiscal) = ports.fiscal.as_ref().filter(|_| options.issuer.is_demo) {
+        fiscal.folios.load_first_test_ranges().await.map_err(Interruption::TestFolios)?;
+        shelf = tokio::task::spawn_blocking(move || shelf.refresh().map(|()| shelf)).await??;
     }
-    let mut status = lock(status);
-    (status.phase, status.last_error) = (phase, Some(text));
-}
-
-/// An error with what caused it, in a line.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+    Ok(shelf)
 }

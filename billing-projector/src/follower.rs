@@ -8,15 +8,15 @@ use std::sync::Arc;
 use ticketflow_domain::billing::{BillingCommand, BillingRejection, FolioStock};
 use ticketflow_event_store::{Feed, FeedChunk, Position};
 
-use crate::billing::{Desk, Interruption, Pause, Phase, enter};
+use crate::billing::Phase;
+use crate::desk::{Desk, Interruption, Pause, enter};
+use crate::fiscal::LOW_STOCK;
 use crate::order_facts::FactsError;
 use crate::shelf::Shelf;
 use crate::sources::{Source, Sources};
 
 /// Documents of one batch at most: some hundred kilobytes.
 const BATCH: usize = 500;
-/// Below so many folios of a kind operators are warned: an hour of a large on-sale.
-const LOW_STOCK: u64 = 10_000;
 
 /// The part of billing that follows the log.
 pub(crate) struct Follower {
@@ -112,6 +112,7 @@ impl Follower {
         if issued > 0 {
             metrics::counter!("billing_documents_total").increment(issued as u64);
             self.desk.issued.notify_one();
+            self.desk.to_submit.notify_one();
         }
         if !park.is_empty() {
             tracing::error!(

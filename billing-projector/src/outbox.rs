@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use ticketflow_domain::billing::{BillingCommand, DocumentId};
 use tokio::task::JoinSet;
 
-use crate::billing::{Desk, Pause, with_causes};
+use crate::desk::{Desk, Pause, with_causes};
 use crate::letter::{Letter, LetterError, MailPorts};
 
 /// Mails of one round: what they came to is written down together.
@@ -142,7 +142,7 @@ impl Outbox {
             record.entry(place.0).or_default().extend(command);
         }
         metrics::counter!("billing_mails_total").increment(sent as u64);
-        self.write_down(record).await;
+        self.desk.write_down(record).await;
         (sent, trouble)
     }
 
@@ -176,24 +176,5 @@ impl Outbox {
             error: text.to_owned(),
             attempts,
         })
-    }
-
-    /// Until it is written, or billing is to stop: nothing else is sent before, or it would be sent again.
-    async fn write_down(&self, record: BTreeMap<usize, Vec<BillingCommand>>) {
-        let mut pause = Pause::default();
-        for (books, commands) in record {
-            loop {
-                let written = self.desk.shelf.lock().await.record(books, &commands, self.desk.now()).await;
-                let Err(error) = written else { break };
-                tracing::warn!(
-                    error = with_causes(&error),
-                    "mails that were sent cannot be written down yet"
-                );
-                tokio::select! {
-                    () = pause.wait() => {}
-                    () = self.desk.stopped() => return,
-                }
-            }
-        }
     }
 }

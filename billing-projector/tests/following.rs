@@ -57,7 +57,7 @@ fn start(log: &EmbeddedLog) -> BillingHandle {
 fn start_with(log: &EmbeddedLog, options: BillingOptions) -> BillingHandle {
     let facts = FactReader::new(log.clone());
     ticketflow_billing_projector::start(
-        BillingPorts { store: log.clone().into(), facts, mail: None, now },
+        BillingPorts { store: log.clone().into(), facts, mail: None, fiscal: None, now },
         options,
     )
 }

@@ -7,6 +7,8 @@ mod data_folder;
 mod demo;
 mod doctor;
 mod export;
+mod fiscal;
+mod folios;
 mod gateway;
 mod health;
 mod hexadecimal;
@@ -67,6 +69,8 @@ enum Command {
     Replay(replay::ReplayArguments),
     /// Has a running server build a projection anew beside the one that serves, and waits until it took its place
     Rebuild(rebuild::RebuildArguments),
+    /// Folios of fiscal documents: lists them, loads more, makes some for tests
+    Folios(folios::FoliosArguments),
     /// Writes the log as JSON lines, a batch each
     Export(export::ExportArguments),
     /// Makes a log from JSON lines, or moves a data folder to the servers of an event store
@@ -97,6 +101,7 @@ fn main() -> ExitCode {
         Command::Verify(arguments) => verify::run(arguments),
         Command::Replay(arguments) => replay::run(arguments),
         Command::Rebuild(arguments) => rebuild::run(arguments),
+        Command::Folios(arguments) => folios::run(arguments),
         Command::Export(arguments) => export::run(arguments),
         Command::Import(arguments) => import::run(arguments),
         Command::Plan(arguments) => plan::run(arguments),

@@ -12,7 +12,7 @@ use ticketflow_domain::billing::{
     SeriesCode, decide,
 };
 use ticketflow_domain::{Rut, Timestamp};
-use ticketflow_event_store::{Category, EventStore, ReadError, StreamId, billing_event};
+use ticketflow_event_store::{Category, EventStore, StreamId, billing_event};
 use ticketflow_fiscal_chile::{Caf, CafError, PublicKey};
 
 use super::key_files::KeyFileError;
@@ -296,7 +296,7 @@ impl FolioDesk {
 
 fn is_loaded(store: &EventStore, stream: StreamId, authorisation: &str) -> Result<bool, BooksError> {
     let mut reader = store.log().read_stream(stream, 1)?;
-    while let Some(batch) = reader.next_batch().map_err(ReadError::from)? {
+    while let Some(batch) = reader.next_batch()? {
         let position = batch.first_position();
         for record in batch.events() {
             let event = billing_event(record).map_err(|source| BooksError::Event { position, source })?;

@@ -114,6 +114,7 @@ impl FiscalArguments {
         };
         let keys = FiscalKeys::open_for_tests(&path, &test_issuer)
             .with_context(|| format!("cannot open the fiscal keys in {}", path.display()))?;
+        keys.settle_activity_code(options.series, activity_code)?;
         let (keys, authority_key) = (Arc::new(keys), FiscalKeys::test_authority_key(&path)?);
         let office = FiscalOffice::new(keys.clone(), activity_code, self.fiscal_sender_rut);
         let time_zone = office.time_zone().clone();

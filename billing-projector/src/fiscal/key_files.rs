@@ -69,6 +69,18 @@ pub enum KeyFileError {
         #[source]
         source: CafError,
     },
+    /// Documents would not come out as they did.
+    #[error(
+        "documents of the series {series} carry the activity code {kept}, and not {given}: another code needs another series"
+    )]
+    OtherActivityCode {
+        /// Of which books.
+        series: String,
+        /// With which documents were made.
+        kept: String,
+        /// With which they are to be made now.
+        given: u32,
+    },
     /// No authorisation of one's own making can be made of this.
     #[error("no authorisation for tests can be made")]
     Test(#[source] CafError),

@@ -11,6 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use jiff::ToSpan;
 use jiff::civil::Date;
 use ticketflow_domain::Rut;
+use ticketflow_domain::billing::SeriesCode;
 use ticketflow_fiscal_chile::{
     Caf, DocumentType, PublicKey, RsaKey, SigningIdentity, TestCaf, test_caf, test_identity,
 };
@@ -130,6 +131,22 @@ impl FiscalKeys {
             authorised_on: issuer.today,
         };
         test_caf(&caf, &random(), &Self::test_authority(folder)?).map_err(KeyFileError::Test)
+    }
+
+    /// Holds the books to one activity code, which their credit notes carry: the first that is given. With another one the documents that
+    /// were issued would not come out as they did. Blocks on the disk.
+    ///
+    /// # Errors
+    /// [`KeyFileError`].
+    pub fn settle_activity_code(&self, series: SeriesCode, given: u32) -> Result<(), KeyFileError> {
+        let path = self.folder.join(format!("activity-code-{series}"));
+        let Some(kept) = read(&path)? else { return write(&path, given.to_string().as_bytes()) };
+        let kept = String::from_utf8_lossy(&kept).trim().to_owned();
+        if kept == given.to_string() {
+            Ok(())
+        } else {
+            Err(KeyFileError::OtherActivityCode { series: series.to_string(), kept, given })
+        }
     }
 
     /// Where they are.

@@ -9,6 +9,7 @@ mod boleta;
 mod folios;
 mod key_files;
 mod keys;
+mod measures;
 mod office;
 mod rounds;
 mod submission;
@@ -19,8 +20,9 @@ pub(crate) use folios::LOW_STOCK;
 pub use folios::{FolioDesk, FolioError, FolioLine, LoadedFolios};
 pub use key_files::KeyFileError;
 pub use keys::{FiscalKeys, TestIssuer};
+pub(crate) use measures::announce;
 pub use office::{FiscalError, FiscalOffice, InvalidResolution, Resolution};
-pub(crate) use submission::{Submission, announce};
+pub(crate) use submission::Submission;
 
 use std::sync::Arc;
 

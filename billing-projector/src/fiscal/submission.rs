@@ -11,16 +11,18 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use ticketflow_domain::billing::{BillingCommand, DocumentId};
-use ticketflow_fiscal_chile::{Refusal, SignedDocument, StatusError, SubmissionStatus, SubmitError, TrackId};
+use ticketflow_fiscal_chile::{
+    DocumentType, Refusal, RefusedDocument, SignedDocument, StatusError, SubmissionStatus, SubmitError,
+    TrackId,
+};
 use tokio::task::JoinSet;
 
+use super::measures;
 use super::rounds::{Envelope, Item, Marks, Place, Work, gather};
 use super::{FiscalPorts, own_type};
 use crate::desk::{Desk, Pause, with_causes};
 use crate::press::PressError;
 
-/// By when the authority wants a document after it was issued.
-const DEADLINE_SECONDS: i64 = 3_600;
 /// Envelopes asked about in one round.
 const MOST_ASKED: usize = 64;
 /// Documents made at once.
@@ -44,25 +46,6 @@ struct Round {
     went_on: bool,
     /// The authority did not answer, or a document cannot be made now.
     trouble: Option<String>,
-}
-
-/// Makes the metrics known before there is anything to say.
-pub(crate) fn announce() {
-    measure(&Work::default(), 0);
-    for in_time in ["yes", "no"] {
-        metrics::counter!("fiscal_submissions_total", "in_time" => in_time).increment(0);
-    }
-    for verdict in ["accepted", "refused"] {
-        metrics::counter!("fiscal_verdicts_total", "verdict" => verdict).increment(0);
-    }
-    metrics::counter!("fiscal_envelopes_total").increment(0);
-}
-
-fn measure(work: &Work, now_ms: i64) {
-    let age_ms = work.oldest.map_or(0, |oldest| (now_ms - oldest.as_millis()).max(0));
-    metrics::gauge!("fiscal_oldest_unsubmitted_seconds").set(age_ms as f64 / 1_000.0);
-    metrics::gauge!("fiscal_documents_unsubmitted").set(work.unsubmitted as f64);
-    metrics::gauge!("fiscal_documents_refused").set(work.refused_count as f64);
 }
 
 impl Submission {
@@ -117,7 +100,7 @@ impl Submission {
             work = gather(&shelf, &self.marks, now);
         }
         drop(shelf);
-        measure(&work, self.desk.now().as_millis());
+        measures::standing(&work, self.desk.now());
         let mut status = self.desk.status();
         status.unsubmitted = work.unsubmitted;
         status.refused = work.refused.iter().map(|(_, refused)| refused.clone()).collect();
@@ -225,16 +208,10 @@ impl Submission {
         }
         self.desk.write_down(record).await;
         round.went_on = true;
-        metrics::counter!("fiscal_envelopes_total").increment(1);
-        let now_ms = self.desk.now().as_millis();
+        measures::submitted(&items, self.desk.now());
         for item in items {
             self.marks.again.remove(&item.place);
             self.marks.later.remove(&item.place);
-            if item.is_first {
-                let is_in_time = now_ms - item.view.issued_at.as_millis() <= DEADLINE_SECONDS * 1_000;
-                let in_time = if is_in_time { "yes" } else { "no" };
-                metrics::counter!("fiscal_submissions_total", "in_time" => in_time).increment(1);
-            }
         }
     }
 
@@ -275,17 +252,7 @@ impl Submission {
             Ok(SubmissionStatus::Processing) => {}
             Ok(SubmissionStatus::Refused(refusal)) => self.apart(places, refusal.to_string(), round).await,
             Ok(SubmissionStatus::Processed { accepted, refused }) => {
-                let mut verdicts: BTreeMap<DocumentId, Option<String>> = accepted
-                    .into_iter()
-                    .map(|(kind, folio)| (DocumentId { document_type: own_type(kind), folio }, None))
-                    .collect();
-                verdicts.extend(refused.into_iter().map(|document| {
-                    let id =
-                        DocumentId { document_type: own_type(document.document_type), folio: document.folio };
-                    // The answer to the first try was lost.
-                    let is_taken = document.refusal == Refusal::Repeated;
-                    (id, (!is_taken).then(|| document.refusal.to_string()))
-                }));
+                let verdicts = verdicts(accepted, refused);
                 let (said, unsaid): (Vec<_>, Vec<_>) =
                     places.into_iter().partition(|(_, document)| verdicts.contains_key(document));
                 let said = said.into_iter().map(|place| (place, verdicts[&place.1].clone())).collect();
@@ -331,12 +298,23 @@ impl Submission {
         }
         self.desk.write_down(record).await;
         round.went_on = true;
-        metrics::counter!("fiscal_verdicts_total", "verdict" => "accepted").increment(counts[0]);
-        metrics::counter!("fiscal_verdicts_total", "verdict" => "refused").increment(counts[1]);
+        measures::verdicts(counts);
     }
 }
 
 async fn sign(ports: &FiscalPorts, item: &Item) -> Result<Option<SignedDocument>, PressError> {
     let copy = ports.press.copy(&item.documents, item.order_id, item.view.source_position).await?;
     ports.press.signed(&item.documents, item.view, Arc::new(copy)).await
+}
+
+/// Why the authority did not take a document; `None` where it did, now or at a try whose answer was lost.
+fn verdicts(
+    accepted: Vec<(DocumentType, u64)>,
+    refused: Vec<RefusedDocument>,
+) -> BTreeMap<DocumentId, Option<String>> {
+    let id = |kind, folio| DocumentId { document_type: own_type(kind), folio };
+    let reason = |refusal: Refusal| (refusal != Refusal::Repeated).then(|| refusal.to_string());
+    let accepted = accepted.into_iter().map(|(kind, folio)| (id(kind, folio), None));
+    let refused = refused.into_iter().map(|one| (id(one.document_type, one.folio), reason(one.refusal)));
+    accepted.chain(refused).collect()
 }

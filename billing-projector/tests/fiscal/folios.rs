@@ -232,3 +232,14 @@ fn a_demonstration_gets_a_certificate_and_keeps_it() {
     let again = FiscalKeys::open_for_tests(&path, &test_issuer()).unwrap();
     assert_eq!(first.identity().certificate_der(), again.identity().certificate_der());
 }
+
+#[test]
+fn books_keep_the_activity_code_that_they_began_with() {
+    let world = World::new(3, DocumentType::TaxedReceipt);
+    let keys = world.keys();
+    keys.settle_activity_code(series(), 799_000).unwrap();
+    world.keys().settle_activity_code(series(), 799_000).unwrap();
+    let error = keys.settle_activity_code(series(), 799_001).unwrap_err();
+    assert!(matches!(error, KeyFileError::OtherActivityCode { given: 799_001, .. }), "{error:?}");
+    keys.settle_activity_code("NUEVA".parse().unwrap(), 799_001).unwrap();
+}

@@ -2,6 +2,7 @@
 
 mod buffer;
 mod demo;
+mod fiscal;
 mod machine;
 mod monitoring;
 mod moving;

@@ -20,7 +20,7 @@ export TICKETFLOW_AXE ?= $(abspath $(TARGET))/tools/axe-$(AXE_VERSION).min.js
 # Tools that a recipe has just installed are found even where Cargo's folder is not on the path.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
-.PHONY: help build run test bench check openapi fmt lint deny doc advisories test-tools nextest browser axe postgres haproxy poppler xml pip nats cargo-deny
+.PHONY: help build run test bench check openapi fmt lint deny doc advisories test-tools nextest browser axe postgres haproxy poppler xml smtp pip nats cargo-deny
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,7 +65,7 @@ advisories: cargo-deny ## Check for known vulnerabilities, where the database ca
 		echo "advisories: NOT CHECKED, the database at github.com/RustSec/advisory-db cannot be reached from here"; \
 	fi
 
-test-tools: nextest browser axe postgres haproxy poppler xml nats
+test-tools: nextest browser axe postgres haproxy poppler xml smtp nats
 
 nextest:
 	@command -v cargo-nextest >/dev/null || { \
@@ -131,6 +131,12 @@ endif
 poppler:
 ifeq ($(shell command -v pdftoppm),)
 	$(call debian,poppler-utils)
+endif
+
+# Mails are sent to it. Debian's Python is asked too where another one comes first on the path.
+smtp:
+ifeq ($(shell for python in python3 /usr/bin/python3; do $$python -c 'import aiosmtpd' 2>/dev/null && echo found && break; done),)
+	$(call debian,python3-aiosmtpd)
 endif
 
 pip:

@@ -12,17 +12,27 @@ use ticketflow_domain::billing::{
 };
 use ticketflow_domain::{OrderId, Timestamp};
 use ticketflow_event_store::{EventStore, Position};
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
+use crate::books::BooksError;
+use crate::buffer_reader::BufferReader;
 use crate::desk::{Desk, Interruption, Pause, enter, lock};
 use crate::fiscal::{FiscalPorts, Submission, announce};
 use crate::follower::Follower;
 use crate::letter::MailPorts;
 use crate::order_facts::FactReader;
+use crate::orders::{Lease, Orders};
 use crate::outbox::Outbox;
 use crate::shelf::Shelf;
 
+/// Threads that do not block. Drawing and disks have others, made as they are needed.
+const THREADS: usize = 2;
+/// How far they give way to others; 19 is the most.
+const NICENESS: i32 = 10;
+/// How long what another instance wrote is waited for before this one begins.
+const CATCHES_UP_WITHIN: Duration = Duration::from_secs(10);
 /// What is under way when billing is stopped may take so long: longer than a mail server has for an answer.
 const STOPS_WITHIN: Duration = Duration::from_secs(15);
 
@@ -45,6 +55,8 @@ pub struct BillingPorts {
     pub store: EventStore,
     /// What is known of orders and shows.
     pub facts: FactReader,
+    /// The durable buffer that orders come through; `None`: from the log itself, by the one process that has it.
+    pub orders: Option<Orders>,
     /// How documents are mailed; `None`: they are not.
     pub mail: Option<MailPorts>,
     /// How documents come before the authority; `None` where there is none.
@@ -56,6 +68,8 @@ pub struct BillingPorts {
 /// What billing does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
+    /// Another instance is at work; this one takes over when it ends.
+    Standby,
     /// Looks at what was sold before the start.
     CatchingUp,
     /// Makes documents as orders are paid.
@@ -94,6 +108,8 @@ pub struct BillingStatus {
     pub stock: Vec<FolioStock>,
     /// Why the last mails were not taken; `None` when they were.
     pub mail_error: Option<String>,
+    /// Why orders do not come through the durable buffer; `None` when they do, or there is none.
+    pub buffer_error: Option<String>,
     /// Why the authority was not reached the last time; `None` when it was.
     pub authority_error: Option<String>,
     /// Documents that the authority was not given yet.
@@ -107,6 +123,8 @@ pub struct BillingHandle {
     status: Arc<Mutex<BillingStatus>>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
+    /// Threads of its own, which give way to those that sell. Taken when this is dropped.
+    threads: Option<Runtime>,
     resubmission: Resubmission,
 }
 
@@ -158,19 +176,32 @@ impl BillingHandle {
 impl Drop for BillingHandle {
     fn drop(&mut self) {
         self.task.abort();
+        if let Some(threads) = self.threads.take() {
+            threads.shutdown_background();
+        }
     }
 }
 
-/// Starts to give documents to what the store has and gets. To be called within a Tokio runtime.
-#[must_use]
-pub fn start(ports: BillingPorts, options: BillingOptions) -> BillingHandle {
+/// Starts to give documents to what the store has and gets, on threads that give way to all others of the process.
+///
+/// # Errors
+/// When the operating system has no threads to give.
+pub fn start(ports: BillingPorts, options: BillingOptions) -> Result<BillingHandle, std::io::Error> {
+    let threads = Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .thread_name("billing")
+        .on_thread_start(give_way)
+        .enable_all()
+        .build()?;
+    let phase = if ports.orders.is_some() { Phase::Standby } else { Phase::CatchingUp };
     let status = Arc::new(Mutex::new(BillingStatus {
-        phase: Phase::CatchingUp,
+        phase,
         position: 0,
         last_error: None,
         parked: 0,
         stock: Vec::new(),
         mail_error: None,
+        buffer_error: None,
         authority_error: None,
         unsubmitted: 0,
         refused: Vec::new(),
@@ -178,8 +209,15 @@ pub fn start(ports: BillingPorts, options: BillingOptions) -> BillingHandle {
     announce();
     let (stop, stopping) = watch::channel(false);
     let resubmission = Resubmission::default();
-    let task = tokio::spawn(run(ports, options, status.clone(), stopping, resubmission.clone()));
-    BillingHandle { status, stop, task, resubmission }
+    let task = threads.spawn(run(ports, options, status.clone(), stopping, resubmission.clone()));
+    Ok(BillingHandle { status, stop, task, threads: Some(threads), resubmission })
+}
+
+fn give_way() {
+    // On Linux this is of the calling thread. Without the right to it billing takes its share like all others.
+    if let Err(error) = rustix::process::nice(NICENESS) {
+        tracing::debug!(%error, "a thread of billing keeps its priority");
+    }
 }
 
 async fn run(
@@ -189,44 +227,89 @@ async fn run(
     stopping: watch::Receiver<bool>,
     resubmission: Resubmission,
 ) {
+    let ports = Arc::new(ports);
     let mut pause = Pause::default();
-    let shelf = loop {
-        match open(&ports, &options).await {
-            Ok(shelf) => break shelf,
+    while !*stopping.borrow() {
+        match turn(&ports, &options, &status, stopping.clone(), &resubmission).await {
+            Ok(Ended::Lost) => lock(&status).position = 0,
+            Ok(Ended::Done) => return,
             Err(error) if error.passes() => {
                 enter(&status, Phase::Waiting, &error);
                 pause.wait().await;
-                if *stopping.borrow() {
-                    return;
-                }
             }
             Err(error) => return enter(&status, Phase::Stopped, &error),
         }
-    };
-    let shelf = tokio::sync::Mutex::new(shelf);
-    let (mail, fiscal) = (ports.mail.clone(), ports.fiscal.clone());
-    let Resubmission { wanted, told } = resubmission;
+    }
+}
+
+/// How a turn at issuing ended.
+enum Ended {
+    /// Another instance may go on: what it writes has to be seen before this one does anything.
+    Lost,
+    /// Billing was to stop, or somebody has to look at it.
+    Done,
+}
+
+/// Issues and mails for as long as no other instance does.
+async fn turn(
+    ports: &Arc<BillingPorts>,
+    options: &BillingOptions,
+    status: &Arc<Mutex<BillingStatus>>,
+    mut stopping: watch::Receiver<bool>,
+    resubmission: &Resubmission,
+) -> Result<Ended, Interruption> {
+    let mut lease = None;
+    if let Some(orders) = &ports.orders {
+        lock(status).phase = Phase::Standby;
+        lease = tokio::select! {
+            lease = Lease::acquire(orders) => Some(lease?),
+            _ = stopping.wait_for(|stopping| *stopping) => return Ok(Ended::Done),
+        };
+        lock(status).phase = Phase::CatchingUp;
+        // What the one before wrote.
+        ports.store.catch_up(CATCHES_UP_WITHIN).await.map_err(BooksError::Append)?;
+    }
+    let shelf = tokio::sync::Mutex::new(open(ports, options).await?);
     let desk = Arc::new(Desk {
-        ports,
-        options,
+        ports: ports.clone(),
+        options: options.clone(),
         shelf,
-        status,
+        status: status.clone(),
         issued: Notify::new(),
-        to_submit: told,
-        resubmit: wanted,
+        to_submit: resubmission.told.clone(),
+        resubmit: resubmission.wanted.clone(),
         stopping,
     });
-    let mailing = async {
-        if let Some(mail) = mail {
-            Outbox::new(desk.clone(), mail).run().await;
-        }
+    let parts = async {
+        tokio::join!(
+            Follower::new(desk.clone()).run(),
+            async {
+                if let Some(orders) = &ports.orders {
+                    BufferReader::new(desk.clone(), orders.clone()).run().await;
+                }
+            },
+            async {
+                if let Some(mail) = &ports.mail {
+                    Outbox::new(desk.clone(), mail.clone()).run().await;
+                }
+            },
+            async {
+                if let Some(fiscal) = &ports.fiscal {
+                    Submission::new(desk.clone(), fiscal.clone()).run().await;
+                }
+            },
+        );
     };
-    let submitting = async {
-        if let Some(fiscal) = fiscal {
-            Submission::new(desk.clone(), fiscal).run().await;
-        }
+    let Some(mut lease) = lease else {
+        parts.await;
+        return Ok(Ended::Done);
     };
-    tokio::join!(Follower::new(desk.clone()).run(), mailing, submitting);
+    tokio::select! {
+        () = parts => {}
+        () = lease.keep() => return Ok(Ended::Lost),
+    }
+    lease.release().await;
+    Ok(Ended::Done)
 }
 
 /// Opens the books, and those of a new issuer.

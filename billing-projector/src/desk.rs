@@ -14,6 +14,7 @@ use crate::billing::{BillingOptions, BillingPorts, BillingStatus, Phase};
 use crate::books::BooksError;
 use crate::fiscal::FolioError;
 use crate::order_facts::FactsError;
+use crate::orders::LeaseError;
 use crate::shelf::Shelf;
 
 /// First and longest pause after failures that follow each other.
@@ -21,7 +22,7 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_s
 
 /// What the parts of billing share.
 pub(crate) struct Desk {
-    pub(crate) ports: BillingPorts,
+    pub(crate) ports: Arc<BillingPorts>,
     pub(crate) options: BillingOptions,
     pub(crate) shelf: tokio::sync::Mutex<Shelf>,
     pub(crate) status: Arc<Mutex<BillingStatus>>,
@@ -43,14 +44,24 @@ impl Desk {
         (self.ports.now)()
     }
 
+    /// The books, with what others wrote into them: operators, mostly. Reads the disk if they did.
+    pub(crate) async fn shelf(&self) -> Result<tokio::sync::MutexGuard<'_, Shelf>, BooksError> {
+        let mut shelf = self.shelf.lock().await;
+        shelf.refresh()?;
+        Ok(shelf)
+    }
+
+    async fn record(&self, books: usize, commands: &[BillingCommand]) -> Result<(), BooksError> {
+        self.shelf().await?.record(books, commands, self.now()).await
+    }
+
     /// Writes down what became of documents, by the place of their books. Until it is written, or billing is to stop: nothing else is sent
     /// before, or it would be sent again.
     pub(crate) async fn write_down(&self, record: BTreeMap<usize, Vec<BillingCommand>>) {
         let mut pause = Pause::default();
         for (books, commands) in record {
             loop {
-                let written = self.shelf.lock().await.record(books, &commands, self.now()).await;
-                let Err(error) = written else { break };
+                let Err(error) = self.record(books, &commands).await else { break };
                 tracing::warn!(error = with_causes(&error), "what was sent cannot be written down yet");
                 tokio::select! {
                     () = pause.wait() => {}
@@ -84,6 +95,8 @@ pub(crate) enum Interruption {
     Task(#[from] tokio::task::JoinError),
     #[error("the books refuse: {0}")]
     Refused(BillingRejection),
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
     #[error("the first folios for tests cannot be loaded")]
     TestFolios(#[source] FolioError),
 }
@@ -92,10 +105,11 @@ impl Interruption {
     /// Whether trying again may help.
     pub(crate) fn passes(&self) -> bool {
         match self {
-            Self::Books(error) => matches!(error, BooksError::Append(_)),
-            Self::Refused(rejection) => matches!(rejection, BillingRejection::NoFolioLeft(_)),
+            Self::Books(BooksError::Append(_))
+            | Self::Refused(BillingRejection::NoFolioLeft(_))
+            | Self::Lease(_) => true,
             Self::TestFolios(error) => error.passes(),
-            Self::Facts(_) | Self::Feed(_) | Self::Task(_) => false,
+            Self::Books(_) | Self::Facts(_) | Self::Feed(_) | Self::Task(_) | Self::Refused(_) => false,
         }
     }
 }

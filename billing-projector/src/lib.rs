@@ -5,14 +5,17 @@
 
 mod billing;
 mod books;
+mod buffer_reader;
 mod buyers;
 mod desk;
 mod fiscal;
 mod follower;
 mod handlers;
 mod issued;
+mod issuing;
 mod letter;
 mod order_facts;
+mod orders;
 mod outbox;
 mod papers;
 mod press;
@@ -32,11 +35,12 @@ pub use fiscal::{
 };
 pub use handlers::{
     DocumentPorts, FindPapers, FiscalHttpPorts, ListParked, ListRefused, OrderPapers, PoisonPorts,
-    fiscal_router, openapi, poison_router, router,
+    fiscal_openapi, fiscal_router, openapi, poison_openapi, poison_router, router,
 };
 pub use issued::{IssuedDocument, IssuedLine};
 pub use letter::MailPorts;
 pub use order_facts::{FactReader, FactsError, KnownShow, OrderFacts, TicketFacts};
+pub use orders::{Orders, OrdersAddressError};
 pub use papers::{PaperStyle, description, receipt_kind, receipt_sheet, ticket_sheet};
 pub use press::{Copy, Press, PressError};
 /// The kinds of documents of the Chilean authority.

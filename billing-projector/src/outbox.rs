@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use ticketflow_domain::billing::{BillingCommand, DocumentId};
 use tokio::task::JoinSet;
 
+use crate::books::BooksError;
 use crate::desk::{Desk, Pause, with_causes};
 use crate::letter::{Letter, LetterError, MailPorts};
 
@@ -50,7 +51,17 @@ impl Outbox {
     pub(crate) async fn run(mut self) {
         let mut pause = Pause::default();
         while !*self.desk.stopping.borrow() {
-            let letters = self.due().await;
+            let letters = match self.due().await {
+                Ok(letters) => letters,
+                Err(error) => {
+                    tracing::error!(
+                        error = with_causes(&error),
+                        "the books cannot be read; no mails are sent"
+                    );
+                    self.desk.status().mail_error = Some(with_causes(&error));
+                    Vec::new()
+                }
+            };
             metrics::gauge!("billing_mails_waiting").set(self.again.len() as f64);
             if letters.is_empty() {
                 tokio::select! {
@@ -74,8 +85,8 @@ impl Outbox {
     }
 
     /// What is to be mailed now, the longest issued first.
-    async fn due(&mut self) -> Vec<(Place, Letter)> {
-        let shelf = self.desk.shelf.lock().await;
+    async fn due(&mut self) -> Result<Vec<(Place, Letter)>, BooksError> {
+        let shelf = self.desk.shelf().await?;
         let now = Instant::now();
         let mut letters = Vec::new();
         for (index, books) in shelf.all().enumerate() {
@@ -83,7 +94,7 @@ impl Outbox {
                 let place = (index, document);
                 let waits = self.again.get(&place).is_some_and(|again| again.at > now);
                 if letters.len() == ROUND {
-                    return letters;
+                    return Ok(letters);
                 }
                 if progress.is_mailed || waits || books.is_set_aside(progress.source_position) {
                     continue;
@@ -96,7 +107,7 @@ impl Outbox {
                 letters.push((place, Letter { order_id: progress.order_id, documents, view }));
             }
         }
-        letters
+        Ok(letters)
     }
 
     /// Sends, and writes down what became of each. Says how many went through, and what was in the way of others.

@@ -3,7 +3,7 @@
 use ticketflow_domain::billing::{BillingCommand, BillingEvent, DocumentType, IssueCreditNote, IssueReceipt};
 use ticketflow_domain::show::ShowEvent;
 use ticketflow_domain::{OrderId, ShowId};
-use ticketflow_event_store::{Batch, Category, EmbeddedLog, Position, billing_event, show_event};
+use ticketflow_event_store::{Batch, Category, ChainHash, EmbeddedLog, Position, billing_event, show_event};
 
 use crate::order_facts::{FactReader, FactsError};
 
@@ -13,9 +13,20 @@ pub(crate) struct Source {
     pub(crate) position: Position,
     pub(crate) order_id: OrderId,
     pub(crate) command: BillingCommand,
+    /// How often it was tried, this time included.
+    pub(crate) attempts: u32,
+    /// Whether it is given again if it is early.
+    pub(crate) comes_again: bool,
+}
+
+impl Source {
+    fn of_log(position: Position, order_id: OrderId, command: BillingCommand) -> Self {
+        Self { position, order_id, command, attempts: 1, comes_again: false }
+    }
 }
 
 /// Reads what is asked for.
+#[derive(Clone)]
 pub(crate) struct Sources {
     log: EmbeddedLog,
     facts: FactReader,
@@ -47,7 +58,19 @@ impl Sources {
         Ok(sources)
     }
 
-    /// The order or refund at a position; `None` when there is neither.
+    /// What a message of the durable buffer names; `None` when this log has no order or refund there, or another history.
+    pub(crate) fn named(
+        &self,
+        position: Position,
+        chain_hash: ChainHash,
+    ) -> Result<Option<Source>, FactsError> {
+        match self.log.read_at(position)? {
+            Some(batch) if batch.view().chain_hash() == chain_hash => self.at(position),
+            _ => Ok(None),
+        }
+    }
+
+    /// The order or refund at a position; `None` when there is neither. Blocks on the disk.
     fn at(&self, position: Position) -> Result<Option<Source>, FactsError> {
         let Some(batch) = self.log.read_at(position)? else { return Ok(None) };
         let batch = batch.view();
@@ -80,7 +103,7 @@ impl Sources {
                         currency: self.facts.show(show_id)?.currency,
                         source_position: position,
                     });
-                    sources.push(Source { position, order_id: paid.order_id, command });
+                    sources.push(Source::of_log(position, paid.order_id, command));
                 }
                 ShowEvent::TicketsRefunded(refunded) => {
                     let command = BillingCommand::IssueCreditNote(IssueCreditNote {
@@ -89,7 +112,7 @@ impl Sources {
                         amount: refunded.amount,
                         source_position: position,
                     });
-                    sources.push(Source { position, order_id: refunded.order_id, command });
+                    sources.push(Source::of_log(position, refunded.order_id, command));
                 }
                 ShowEvent::ShowCreated(created) => self.facts.learn(&created),
                 ShowEvent::SalesOpened(_)

@@ -185,9 +185,10 @@ async fn a_purchase_works_with_forms_and_cookies_alone() {
     let tickets = visitor.get(&order).await;
     assert_eq!(tickets.text.matches("class=\"qr\"").count(), 2);
     assert!(
-        tickets.text.contains("The receipt has not been issued yet")
-            && tickets.text.contains("These tickets are all you need to get in"),
-        "no receipt is promised, and nobody waits for one"
+        tickets.text.contains("Your documents are being made")
+            && tickets.text.contains("These tickets are all you need to get in")
+            && !tickets.text.contains(".pdf"),
+        "nobody waits for documents, and none is offered before it is there"
     );
     assert_eq!(tickets.headers[header::REFERRER_POLICY], "no-referrer");
     assert_eq!(tickets.headers[header::CACHE_CONTROL], "no-store");
@@ -378,6 +379,43 @@ async fn tickets_are_refunded_once_after_a_question() {
     let unnamed = visitor.post(&format!("{order}/refund"), &[]).await;
     assert_eq!(unnamed.status, StatusCode::OK, "a form that names no ticket asks again and refunds nothing");
     assert!(visitor.get(&order).await.text.contains("class=\"qr\""));
+}
+
+#[tokio::test]
+async fn documents_are_offered_once_they_are_there() {
+    let api = FakeApi::new();
+    let mut visitor = Visitor::new(&api);
+    let path = visitor.hold_two().await.location().to_owned();
+    let key = visitor.get(&path).await.input("key");
+    let order = visitor.post(&path, &payment(&key, &[])).await.place().to_owned();
+    let file = |name: &str| format!("href=\"/v1{order}/{name}");
+    let pending = visitor.get(&order).await;
+    assert!(pending.text.contains("data-documents-pending"), "a script looks again");
+    api.issue_documents(false);
+    let issued = visitor.get(&order).await;
+    assert!(
+        issued.text.contains(&file("tickets.pdf?lang=en"))
+            && issued.text.contains("on their way to your mail")
+    );
+    assert!(
+        issued.text.contains(&file("receipt.pdf?lang=en"))
+            && issued.text.contains("Boleta electrónica no. 12")
+    );
+    assert_eq!(issued.text.matches(&file("tickets/")).count(), 2, "each ticket by itself");
+    assert!(!issued.text.contains("data-documents-pending") && !issued.text.contains("credit-notes"));
+
+    let ticket = issued.text.split(&format!("{order}/refund?ticket=")).nth(1).unwrap();
+    let ticket = ticket.split('"').next().unwrap().to_owned();
+    let question = visitor.get(&format!("{order}/refund?ticket={ticket}")).await;
+    let key = question.input("key");
+    visitor.post(&format!("{order}/refund"), &[("key", &key), ("ticket", &ticket)]).await;
+    api.issue_documents(true);
+    let refunded = visitor.get(&format!("{order}?lang=es")).await;
+    assert!(refunded.text.contains(&file("credit-notes/3.pdf?lang=es")));
+    assert!(
+        refunded.text.contains("Nota de crédito electrónica N.º 3") && refunded.text.contains("por correo")
+    );
+    assert_eq!(refunded.text.matches(&file("tickets/")).count(), 1, "none for a ticket that was given back");
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ pub use postgres::{
     verify_seat_map,
 };
 pub use projection::{ActionError, Follower, FollowerReport, Projection, Projections};
-pub use query::{QueryPorts, WholeMapPace, openapi, router};
+pub use query::{InvoiceAnswer, QueryPorts, ReadInvoices, WholeMapPace, openapi, router};
 pub use read_models::ReadModels;
 pub use seat_map::{SeatMap, SeatMapView};
 pub use snapshots::{StoreModelsError, restore_models, store_models};

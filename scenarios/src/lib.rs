@@ -13,6 +13,7 @@ pub mod journal;
 pub mod kill;
 pub mod load;
 pub mod outages;
+pub mod paper_trail;
 pub mod plan;
 pub mod race;
 pub mod seeded;

@@ -1,5 +1,5 @@
 //! The distributed system under load while its parts fail in turn: replicas are killed and paused, the leader of the NATS
-//! servers is killed, PostgreSQL is killed; afterwards the independent checker says whether anything was lost or doubled.
+//! servers is killed, PostgreSQL and billing are killed; afterwards the independent checker says whether anything was lost or doubled.
 //!
 //! Clients go through the load balancer and repeat what was open under the same keys, as buyers' browsers do. A pulse of holds
 //! on several shows measures how long selling was interrupted, on whichever show it was longest.
@@ -19,6 +19,7 @@ use crate::journal::{JournalWriter, Record, now_ms};
 use crate::kill::buyer_loop::BuyerLoop;
 use crate::kill::gate::{Gate, Phase, SellingShow};
 use crate::load::parse_address;
+use crate::paper_trail::{self, PaperTrail};
 use crate::plan::{Operator, Plan};
 use crate::seeded::Seeded;
 use crate::system::pulse::Pulse;
@@ -40,6 +41,10 @@ const NO_INTERRUPTION: Duration = Duration::from_secs(1);
 /// How long all NATS servers are gone: longer than a command service stays ready without them.
 const NATS_GONE: Duration = Duration::from_secs(8);
 const BETWEEN_READS: Duration = Duration::from_millis(50);
+/// How long an instance of billing is gone before the next one goes.
+const BILLING_GONE: Duration = Duration::from_secs(3);
+/// How long papers may take once everything is there again: a lease expires, a backlog is worked off.
+const PAPERS_WITHIN: Duration = Duration::from_secs(60);
 /// How long PostgreSQL is gone.
 const POSTGRES_GONE: Duration = Duration::from_secs(5);
 
@@ -108,6 +113,8 @@ pub struct OutageReport {
     pub failed_verifications: Vec<String>,
     /// The checker's findings.
     pub check: CheckReport,
+    /// What became of receipts and mails.
+    pub papers: PaperTrail,
     /// Where data, process logs and journal are, when they were kept.
     pub kept_in: Option<PathBuf>,
 }
@@ -120,6 +127,7 @@ impl OutageReport {
             && self.left_open == 0
             && self.failed_reads.is_empty()
             && self.check.violations.is_empty()
+            && self.papers.violations.is_empty()
             && self.outages.iter().all(|outage| outage.longest_silence_ms <= outage.limit_ms)
     }
 
@@ -135,6 +143,7 @@ impl OutageReport {
             ));
         }
         text.push_str(&format!("  {} operations left open\n{}", self.left_open, self.check.text()));
+        text.push_str(&self.papers.text());
         for failure in self.failed_reads.iter().chain(&self.failed_verifications) {
             text.push_str(&format!("  {failure}\n"));
         }
@@ -154,11 +163,13 @@ enum Outage {
     KillNats,
     PauseReplica(usize),
     KillPostgres,
+    KillBilling,
 }
 
 /// In this order.
-const OUTAGES: [Outage; 7] = [
+const OUTAGES: [Outage; 8] = [
     Outage::KillPostgres,
+    Outage::KillBilling,
     Outage::KillFollower,
     Outage::KillReplica(0),
     Outage::KillReplica(1),
@@ -176,6 +187,7 @@ pub fn outages(options: &OutageOptions) -> Result<OutageReport> {
         binary: options.binary.clone(),
         command_services: 2,
         random_routing: options.random_routing,
+        billing: 2,
     };
     let system = System::start(&system, |what| eprintln!("starting {what}"))?;
     let seed = options.seed.unwrap_or_else(Seeded::fresh_seed);
@@ -243,6 +255,10 @@ impl<'o> Run<'o> {
             }
             outcome.map(|results| (left_open, results))
         })?;
+        let mails = self.system.mail_folder();
+        let key = self.system.operator_key.clone();
+        let papers =
+            paper_trail::follow(self.address, &key, PAPERS_WITHIN, || paper_trail::mails_in(&mails))?;
         let (position, _) = self.system.agree()?;
         self.system.wait_for_tables(position)?;
         let check = self.check()?;
@@ -256,6 +272,7 @@ impl<'o> Run<'o> {
             position,
             failed_verifications,
             check,
+            papers,
             kept_in: None,
         })
     }
@@ -331,6 +348,17 @@ impl<'o> Run<'o> {
                 self.read_for(POSTGRES_GONE);
                 self.system.postgres.restart()?;
                 Ok(("kill -9 of PostgreSQL".to_owned(), NO_INTERRUPTION))
+            }
+            Outage::KillBilling => {
+                // The one at work, then the one that has taken over: for a while there is none.
+                for number in 0..self.system.billing.len() {
+                    self.system.billing[number].kill();
+                    std::thread::sleep(BILLING_GONE);
+                }
+                for node in &mut self.system.billing {
+                    node.start()?;
+                }
+                Ok(("kill -9 of billing, one after the other".to_owned(), NO_INTERRUPTION))
             }
             Outage::PauseReplica(number) => {
                 let node = &self.system.commands[number];

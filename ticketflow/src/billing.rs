@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use jiff::tz::TimeZone;
 use ticketflow_billing_projector::{
     BillingHandle, BillingOptions, BillingPorts, BillingStatus, Buyers, DocumentPorts, FactReader, MailPorts,
-    OrderPapers, PaperStyle, Phase, PoisonPorts, Press,
+    OrderPapers, Orders, PaperStyle, Phase, PoisonPorts, Press,
 };
 use ticketflow_command_service::Clock;
 use ticketflow_documents::Language;
@@ -209,6 +209,7 @@ impl Papers {
         store: &EventStore,
         folder: &DataFolder,
         origin: Option<String>,
+        orders: Option<Orders>,
     ) -> Result<BillingHandle> {
         let mail = arguments.transport(folder)?.map(|transport| MailPorts {
             transport,
@@ -220,11 +221,12 @@ impl Papers {
         let ports = BillingPorts {
             store: store.clone(),
             facts: self.facts.clone(),
+            orders,
             mail,
             fiscal: self.fiscal.as_ref().map(|fiscal| fiscal.ports(self.press.clone())),
             now: || Clock::System.now(),
         };
-        Ok(ticketflow_billing_projector::start(ports, arguments.options()?))
+        ticketflow_billing_projector::start(ports, arguments.options()?).context("billing has no threads")
     }
 
     /// The operators' endpoints for folios and the authority, where fiscal documents are issued.
@@ -251,8 +253,11 @@ pub(crate) fn poison_router(
 pub(crate) fn watch(projections: Projections, billing: &BillingHandle) -> Projections {
     let report = billing.reporter();
     projections.with_follower("billing", move || {
-        let BillingStatus { phase, position, last_error, .. } = report();
+        let BillingStatus { phase, position, last_error, mail_error, buffer_error, authority_error, .. } =
+            report();
+        let last_error = last_error.or(buffer_error).or(mail_error).or(authority_error);
         let state = match phase {
+            Phase::Standby => ProjectionState::Standby,
             Phase::CatchingUp => ProjectionState::CatchingUp,
             Phase::Live => ProjectionState::Live,
             Phase::Waiting => ProjectionState::Unreachable,

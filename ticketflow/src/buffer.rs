@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use anyhow::Result;
 use clap::Args;
+use ticketflow_billing_projector::Orders;
 use ticketflow_event_store::EventStore;
 use ticketflow_projections::{FollowerReport, ProjectionState, Projections};
 use ticketflow_relay::{Relay, RelayHandle, RelayOptions, RelayState, RelayStatus};
@@ -41,6 +42,13 @@ impl FromStr for Buffer {
 }
 
 impl BufferArguments {
+    /// Where billing takes orders from; `None`: from the log.
+    pub(crate) async fn orders(&self, instance: &str) -> Result<Option<Orders>> {
+        let Buffer::Nats(urls) = &self.buffer else { return Ok(None) };
+        let replicas = usize::from(self.buffer_replicas);
+        Ok(Some(Orders::connect(urls, replicas, instance.to_owned()).await?))
+    }
+
     /// Starts the relay, where there is a buffer. It waits for servers that are not there, and nobody waits for it.
     pub(crate) async fn start(&self, store: &EventStore) -> Result<Option<RelayHandle>> {
         let Buffer::Nats(urls) = &self.buffer else { return Ok(None) };

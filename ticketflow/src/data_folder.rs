@@ -11,7 +11,7 @@ use ticketflow_event_store::{EmbeddedLog, FatalError, LogOptions, OpenReport, Re
 #[derive(Args, Clone)]
 pub(crate) struct DataFolder {
     /// Folder of the event log, the keys and the simulator's charges
-    #[arg(long, default_value = "./data", env = "TICKETFLOW_DATA")]
+    #[arg(long, default_value = "./data", env = "TICKETFLOW_DATA", global = true)]
     pub data: PathBuf,
 }
 

@@ -17,6 +17,7 @@ mod import_folder;
 mod node;
 mod openapi;
 mod plan;
+mod poison;
 mod progress;
 mod rebuild;
 mod replay;
@@ -69,6 +70,8 @@ enum Command {
     Replay(replay::ReplayArguments),
     /// Has a running server build a projection anew beside the one that serves, and waits until it took its place
     Rebuild(rebuild::RebuildArguments),
+    /// Lists what billing gave up on, tries it again or gives it up
+    Poison(poison::PoisonArguments),
     /// Folios of fiscal documents: lists them, loads more, makes some for tests
     Folios(folios::FoliosArguments),
     /// Writes the log as JSON lines, a batch each
@@ -101,6 +104,7 @@ fn main() -> ExitCode {
         Command::Verify(arguments) => verify::run(arguments),
         Command::Replay(arguments) => replay::run(arguments),
         Command::Rebuild(arguments) => rebuild::run(arguments),
+        Command::Poison(arguments) => poison::run(arguments),
         Command::Folios(arguments) => folios::run(arguments),
         Command::Export(arguments) => export::run(arguments),
         Command::Import(arguments) => import::run(arguments),

@@ -16,6 +16,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use clap::Args;
+use ticketflow_billing_projector::BillingHandle;
 use ticketflow_command_service::{
     Clock, CommandConfig, CommandPorts, CommandService, HoldTokens, LocateOrder, Shows, load_shows,
 };
@@ -94,6 +95,8 @@ pub(crate) enum Pages {
     /// There are none.
     #[default]
     None,
+    /// Not in this process, which has links to them in its mails.
+    Elsewhere(PageArguments),
     /// From this process.
     OfThisProcess(PageArguments),
     /// Reads from this process, everything else from the API at this address.
@@ -105,6 +108,7 @@ impl Pages {
     fn origin(&self, listen: SocketAddr) -> Option<String> {
         match self {
             Self::None => None,
+            Self::Elsewhere(options) => options.public_origin.clone(),
             Self::OfThisProcess(options) | Self::Before(_, options) => {
                 Some(options.public_origin.clone().unwrap_or_else(|| format!("http://{listen}")))
             }
@@ -121,6 +125,8 @@ pub(crate) struct Role {
     pub buffer: Option<BufferArguments>,
     /// Who issues documents, if this process does it.
     pub billing: Option<BillingArguments>,
+    /// Where it takes orders from.
+    pub billing_buffer: Option<BufferArguments>,
     /// Fills an empty store with the demo shows.
     pub demo: bool,
 }
@@ -160,13 +166,9 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
         }
         None => None,
     };
-    let billing = match (&role.billing, &papers) {
-        (None, _) => None,
-        (Some(issuer), Some(papers)) => {
-            let origin = role.pages.origin(arguments.listen);
-            Some(papers.start(issuer, &store, &arguments.store.folder, origin)?)
-        }
-        (Some(_), None) => bail!("billing needs the customers' keys, which this event store does not keep"),
+    let billing = match &role.billing {
+        Some(issuer) => start_billing(issuer, &role, &arguments, &store, papers.as_ref()).await?,
+        None => None,
     };
     if let Some(billing) = &billing {
         projections = billing::watch(projections, billing);
@@ -203,6 +205,7 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
         models,
         projections,
         log: log.clone(),
+        invoices: None,
         signer,
         operator_key,
         shutdown: shutdown.clone(),
@@ -227,7 +230,9 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
     }
     let api = api(service, queries.merge(documents).merge(poison), probes, operator_key, simulator.as_ref());
     let router = match role.pages {
-        Pages::None => shell.wrap_keeping_fallback(api.fallback(ticketflow_http::not_found)),
+        Pages::None | Pages::Elsewhere(_) => {
+            shell.wrap_keeping_fallback(api.fallback(ticketflow_http::not_found))
+        }
         Pages::OfThisProcess(options) => {
             let client = ApiClient::in_process(api.clone());
             let portal = PortalConfig::new(client)
@@ -278,6 +283,38 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
         .await
         .context("the event log did not close cleanly; it is complete and the next start takes longer")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Billing, which one process may do by itself, and several only by a buffer that says whose turn it is.
+async fn start_billing(
+    issuer: &BillingArguments,
+    role: &Role,
+    arguments: &NodeArguments,
+    store: &EventStore,
+    papers: Option<&Papers>,
+) -> Result<Option<BillingHandle>> {
+    let Some(papers) = papers else {
+        bail!(
+            "billing needs the customers' keys: with KurrentDB they are in the data folder of the command service"
+        );
+    };
+    let orders = match &role.billing_buffer {
+        Some(buffer) => buffer.orders(&arguments.instance).await?,
+        None => None,
+    };
+    if orders.is_none() && store.is_shared() {
+        if role.commands.is_none() {
+            bail!(
+                "billing on a shared event store needs --buffer nats://HOST:PORT, which says whose turn it is"
+            );
+        }
+        tracing::warn!(
+            "no documents are issued here: on a shared event store that needs --buffer nats://HOST:PORT, or              `ticketflow billing` with it"
+        );
+        return Ok(None);
+    }
+    let origin = role.pages.origin(arguments.listen);
+    papers.start(issuer, store, &arguments.store.folder, origin, orders).map(Some)
 }
 
 /// What is no path of the API gets a problem document; everything else is a page, or the portal's own 404.

@@ -94,6 +94,8 @@ fn document() -> OpenApi {
         ticketflow_command_service::openapi(),
         ticketflow_projections::openapi(),
         ticketflow_billing_projector::openapi(),
+        ticketflow_billing_projector::poison_openapi(),
+        ticketflow_billing_projector::fiscal_openapi(),
         health::openapi(),
         simulator,
     ] {

@@ -33,6 +33,7 @@ pub(crate) fn run(arguments: ServeArguments) -> Result<ExitCode> {
     let role = Role {
         commands: Some(arguments.commands),
         pages: Pages::OfThisProcess(arguments.pages),
+        billing_buffer: Some(arguments.buffer.clone()),
         buffer: Some(arguments.buffer),
         billing: Some(arguments.billing),
         demo: arguments.demo,
@@ -97,11 +98,21 @@ pub(crate) struct BillingRoleArguments {
     node: NodeArguments,
     #[command(flatten)]
     billing: BillingArguments,
+    #[command(flatten)]
+    buffer: BufferArguments,
+    #[command(flatten)]
+    pages: PageArguments,
 }
 
-/// Issues documents until SIGTERM or SIGINT.
+/// Issues and mails documents until SIGTERM or SIGINT.
 pub(crate) fn run_billing(arguments: BillingRoleArguments) -> Result<ExitCode> {
-    node::run(arguments.node, Role { billing: Some(arguments.billing), ..Role::default() })
+    let role = Role {
+        billing: Some(arguments.billing),
+        billing_buffer: Some(arguments.buffer),
+        pages: Pages::Elsewhere(arguments.pages),
+        ..Role::default()
+    };
+    node::run(arguments.node, role)
 }
 
 /// Options of `relay`.

@@ -35,6 +35,7 @@ pub(crate) fn run(arguments: UpArguments) -> Result<ExitCode> {
             binary: std::env::current_exe().context("cannot tell where this program is")?,
             command_services: arguments.command_services.into(),
             random_routing: arguments.random_routing,
+            billing: 2,
         };
         let started =
             tokio::task::spawn_blocking(move || System::start(&options, |what| println!("starting {what}")));
@@ -56,7 +57,8 @@ fn print(system: &System) {
     println!("the system runs; everything goes through the load balancer:");
     line("load balancer", system.balancer.url());
     let of = |node: &Node| format!("http://{}", node.address());
-    for node in system.commands.iter().chain(&system.projections).chain([&system.portal, &system.gateway]) {
+    let services = system.commands.iter().chain(&system.projections).chain(&system.billing);
+    for node in services.chain([&system.portal, &system.gateway]) {
         line(node.name(), of(node));
     }
     line("PostgreSQL", system.postgres.url());
@@ -64,6 +66,7 @@ fn print(system: &System) {
         line(node.name(), format!("{} (monitoring http://{})", node.url(), node.monitor()));
     }
     println!("  data, process logs and the operator's key: {}", system.folder().display());
+    println!("  mails to buyers, a file each: {}", system.mail_folder().display());
     println!("end it with Ctrl-C; all of it is temporary");
     println!("listening on {}", system.balancer.url());
 }

@@ -1,7 +1,7 @@
 //! `ticketflow verify`: proves a data folder. Exit code 0 only if everything holds.
 //!
 //! First the bytes, without changing any: checksums, positions, revisions, hash chain, snapshots. Then, if no server has the
-//! folder open, the meaning: the invariants of every show event by event, the folded states, and that the read models equal
+//! folder open, the meaning: the invariants of every show and of all books event by event, the folded states, and that the read models equal
 //! the fold.
 
 use std::collections::HashMap;
@@ -13,8 +13,9 @@ use clap::Args;
 use serde::Serialize;
 use ticketflow_command_service::{ShowFold, load_shows};
 use ticketflow_domain::ShowId;
+use ticketflow_domain::billing::{BillingAudit, SeriesCode};
 use ticketflow_domain::show::audit::Audit;
-use ticketflow_event_store::{Category, EmbeddedLog, Head, VerifyReport, show_event};
+use ticketflow_event_store::{Category, EmbeddedLog, Head, VerifyReport, billing_event, show_event};
 use ticketflow_projections::{FeedRunner, ReadModels, restore_models, verify_seat_map};
 
 use crate::data_folder::DataFolder;
@@ -50,6 +51,8 @@ struct Report {
     snapshots: usize,
     unfinished_bytes: u64,
     shows: usize,
+    /// Receipts and credit notes.
+    documents: u64,
     /// How far the read models in the database are.
     #[serde(skip_serializing_if = "Option::is_none")]
     seat_map_position: Option<u64>,
@@ -122,6 +125,7 @@ fn check_meaning(log: &EmbeddedLog, report: &mut Report) -> Result<()> {
     let models = Arc::new(ReadModels::default());
     let mut audits: HashMap<ShowId, Audit> = HashMap::new();
     let mut folds: HashMap<ShowId, ShowFold> = HashMap::new();
+    let mut billing = BillingAudit::default();
     let mut progress = Progress::new("checking invariants", log.head().position);
     let mut reader = log.read_from(1)?;
     while let Some(batch) = reader.next_batch()? {
@@ -131,13 +135,24 @@ fn check_meaning(log: &EmbeddedLog, report: &mut Report) -> Result<()> {
             let show_id = ShowId::from_bytes(stream.id);
             let audit = audits.entry(show_id).or_default();
             for (record, position) in batch.events().zip(batch.first_position()..) {
-                audit.observe(&show_event(record)?, position);
+                let event = show_event(record)?;
+                audit.observe(&event, position);
+                billing.observe_show(&event, position);
             }
             folds.entry(show_id).or_default().apply(&batch)?;
+        }
+        if stream.category == Category::Billing {
+            let series = SeriesCode::from_bytes(stream.id).context("the books have a name")?;
+            for (record, position) in batch.events().zip(batch.first_position()..) {
+                billing.observe(series, &billing_event(record)?, position);
+            }
         }
         progress.set(batch.last_position(), log.head().position);
     }
     progress.finish();
+    let (documents, violations) = billing.finish();
+    report.documents = documents;
+    report.faults.extend(violations.iter().map(ToString::to_string));
     let mut through_snapshot = load_shows(log).context("folding through the snapshot")?;
     let models_through_snapshot = Arc::new(restore_models(log));
     FeedRunner::catch_up(log.clone(), models_through_snapshot.clone())
@@ -220,6 +235,7 @@ fn print(report: &Report, json: bool) -> Result<()> {
     );
     println!("chain head  position {} hash {}", report.position, report.chain_hash);
     println!("shows       {} checked, {} snapshots", report.shows, report.snapshots);
+    println!("documents   {} checked", report.documents);
     if let Some(position) = report.seat_map_position {
         let skipped = report.seat_map_skipped.unwrap_or(0);
         println!("database    compared at position {position}, {skipped} batches passed over");

@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 use super::measures;
 use super::rounds::{Envelope, Item, Marks, Place, Work, gather};
 use super::{FiscalPorts, own_type};
+use crate::books::BooksError;
 use crate::desk::{Desk, Pause, with_causes};
 use crate::press::PressError;
 
@@ -57,7 +58,19 @@ impl Submission {
     pub(crate) async fn run(mut self) {
         let mut pause = Pause::default();
         while !*self.desk.stopping.borrow() {
-            let work = self.look().await;
+            let work = match self.look().await {
+                Ok(work) => work,
+                Err(error) => {
+                    let error = with_causes(&error);
+                    tracing::error!(error, "the books cannot be read; nothing is submitted");
+                    self.desk.status().authority_error = Some(error);
+                    tokio::select! {
+                        () = tokio::time::sleep(LOOK) => {}
+                        () = self.desk.stopped() => {}
+                    }
+                    continue;
+                }
+            };
             if work.envelopes.is_empty() && work.submitted.is_empty() {
                 if work.unsubmitted == 0 {
                     self.desk.status().authority_error = None;
@@ -86,13 +99,8 @@ impl Submission {
     }
 
     /// What is to be done, and says how things stand.
-    async fn look(&mut self) -> Work {
-        let desk = self.desk.clone();
-        let refreshing = tokio::task::spawn_blocking(move || desk.shelf.blocking_lock().refresh());
-        if let Ok(Err(error)) = refreshing.await {
-            tracing::warn!(error = with_causes(&error), "the books of other processes cannot be read now");
-        }
-        let (shelf, now) = (self.desk.shelf.lock().await, Instant::now());
+    async fn look(&mut self) -> Result<Work, BooksError> {
+        let (shelf, now) = (self.desk.shelf().await?, Instant::now());
         let mut work = gather(&shelf, &self.marks, now);
         if self.desk.resubmit.swap(false, Ordering::SeqCst) && !work.refused.is_empty() {
             let refused = work.refused.iter().map(|(place, _)| *place);
@@ -104,7 +112,8 @@ impl Submission {
         let mut status = self.desk.status();
         status.unsubmitted = work.unsubmitted;
         status.refused = work.refused.iter().map(|(_, refused)| refused.clone()).collect();
-        work
+        drop(status);
+        Ok(work)
     }
 
     async fn round(&mut self, work: Work) -> Round {

@@ -33,8 +33,7 @@ use crate::press::{Press, PressError};
 const PENDING_RETRY_SECONDS: u16 = 2;
 
 const ORDER_UNKNOWN: Problem = Problem::not_found("order_unknown", "There is no such order");
-const TICKET_UNKNOWN: Problem = Problem::not_found("ticket_unknown", "The order has no such ticket");
-const TICKET_REFUNDED: Problem = Problem::gone("ticket_refunded", "The ticket was given back");
+const TICKET_REFUNDED: Problem = Problem::gone("ticket_given_back", "The ticket was given back");
 const DOCUMENT_UNKNOWN: Problem = Problem::not_found("document_unknown", "The order has no such document");
 const NO_FISCAL_DOCUMENT: Problem =
     Problem::not_found("no_fiscal_document", "The document is not one of a tax authority");
@@ -76,13 +75,22 @@ pub fn fiscal_router(ports: FiscalHttpPorts) -> Router {
     fiscal_table().into_router().with_state(Arc::new(ports))
 }
 
-/// What the API's document says of all of them.
+/// What the API's document says of the documents' endpoints.
 #[must_use]
 pub fn openapi() -> OpenApi {
-    let mut document = table().into_document();
-    document.merge(poison_table().into_document());
-    document.merge(fiscal_table().into_document());
-    document
+    table().into_document()
+}
+
+/// What the API's document says of the operators' endpoints.
+#[must_use]
+pub fn poison_openapi() -> OpenApi {
+    poison_table().into_document()
+}
+
+/// What the API's document says of the operators' endpoints for fiscal documents.
+#[must_use]
+pub fn fiscal_openapi() -> OpenApi {
+    fiscal_table().into_document()
 }
 
 fn fiscal_table() -> ApiRoutes<Arc<FiscalHttpPorts>> {
@@ -121,7 +129,7 @@ fn table() -> ApiRoutes<Arc<DocumentPorts>> {
         .at(
             "GET /v1/orders/{order}/tickets/{file}",
             routes!(tickets::one),
-            &[ORDER_UNKNOWN, TICKET_UNKNOWN, TICKET_REFUNDED, UNAVAILABLE],
+            &[ORDER_UNKNOWN, DOCUMENT_UNKNOWN, TICKET_REFUNDED, UNAVAILABLE],
         )
         .at("GET /v1/orders/{order}/receipt.pdf", routes!(receipts::receipt), &[ORDER_UNKNOWN, UNAVAILABLE])
         .at(

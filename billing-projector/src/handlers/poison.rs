@@ -23,7 +23,7 @@ const MOST_LISTED: usize = 1_000;
 pub(super) const POISON_UNKNOWN: Problem =
     Problem::not_found("poison_unknown", "There is nothing parked there");
 pub(super) const REASON_INVALID: Problem =
-    Problem::rule("reason_invalid", "A reason of 1 to 500 characters is needed");
+    Problem::rule("skip_reason_invalid", "A reason of 1 to 500 characters is needed");
 
 /// What waits for an operator: in which books, of which event.
 pub type ListParked = Arc<dyn Fn() -> Vec<(StreamId, Position, ParkedSource)> + Send + Sync>;
@@ -42,7 +42,7 @@ pub struct PoisonPorts {
 
 /// What billing gave up on.
 #[derive(Serialize, ToSchema)]
-#[schema(as = ParkedList)]
+#[schema(as = ParkedList, example = json!({"data": [], "has_more": false}))]
 pub(crate) struct ListAnswer {
     data: Vec<ParkedAnswer>,
     /// Whether there are more than are listed.
@@ -157,9 +157,10 @@ pub(crate) async fn retry_all(
 pub(crate) async fn retry(
     State(ports): State<Arc<PoisonPorts>>,
     headers: HeaderMap,
-    ApiPath(source_position): ApiPath<Position>,
+    ApiPath(id): ApiPath<String>,
 ) -> Result<Response, Problem> {
     ports.operator_key.check(&headers)?;
+    let source_position = position(&id)?;
     let stream = stream_of(&ports, source_position)?;
     carry_out(&ports, stream, BillingCommand::Retry { source_position }).await?;
     Ok(answer(&ports, 1))
@@ -186,14 +187,19 @@ pub(crate) struct SkipBody {
 pub(crate) async fn skip(
     State(ports): State<Arc<PoisonPorts>>,
     headers: HeaderMap,
-    ApiPath(source_position): ApiPath<Position>,
+    ApiPath(id): ApiPath<String>,
     body: Result<ApiJson<SkipBody>, Problem>,
 ) -> Result<Response, Problem> {
     ports.operator_key.check(&headers)?;
+    let source_position = position(&id)?;
     let reason = body?.value.reason;
     let stream = stream_of(&ports, source_position)?;
     carry_out(&ports, stream, BillingCommand::Skip { source_position, reason }).await?;
     Ok(answer(&ports, 1))
+}
+
+fn position(id: &str) -> Result<Position, Problem> {
+    id.parse().map_err(|_| POISON_UNKNOWN)
 }
 
 fn answer(ports: &PoisonPorts, done: usize) -> Response {

@@ -9,7 +9,7 @@ use ticketflow_domain::{OrderId, TicketId};
 use ticketflow_http::{ApiPath, ApiQuery, Problem};
 
 use super::{
-    DocumentPorts, DocumentQuery, Found, PendingAnswer, TICKET_REFUNDED, TICKET_UNKNOWN, pdf, pending,
+    DOCUMENT_UNKNOWN, DocumentPorts, DocumentQuery, Found, PendingAnswer, TICKET_REFUNDED, pdf, pending,
     press_problem,
 };
 
@@ -55,13 +55,14 @@ pub(crate) async fn one(
     ApiQuery(query): ApiQuery<DocumentQuery>,
 ) -> Result<Response, Problem> {
     let found = ports.order(order_id)?;
-    let wanted: TicketId = file.strip_suffix(".pdf").and_then(|id| id.parse().ok()).ok_or(TICKET_UNKNOWN)?;
+    let wanted: TicketId =
+        file.strip_suffix(".pdf").and_then(|id| id.parse().ok()).ok_or(DOCUMENT_UNKNOWN)?;
     let Found::Issued(documents, refunded) = found else { return Ok(pending()) };
     if refunded.contains(&wanted) {
         return Err(TICKET_REFUNDED);
     }
     let drawn = draw(&ports, order_id, &documents, move |ticket| ticket == wanted, &query).await?;
-    Ok(pdf(&format!("entrada-{wanted}.pdf"), drawn.ok_or(TICKET_UNKNOWN)?))
+    Ok(pdf(&format!("entrada-{wanted}.pdf"), drawn.ok_or(DOCUMENT_UNKNOWN)?))
 }
 
 async fn draw(

@@ -156,8 +156,8 @@ impl World {
             style: style(),
         });
         let facts = FactReader::new(self.log.clone());
-        let ports = BillingPorts { store: self.store(), facts, mail, fiscal, now };
-        ticketflow_billing_projector::start(ports, self.options.clone())
+        let ports = BillingPorts { store: self.store(), facts, orders: None, mail, fiscal, now };
+        ticketflow_billing_projector::start(ports, self.options.clone()).unwrap()
     }
 
     /// Appends so many batches of history. What buyers say of themselves is there before what they buy.

@@ -164,6 +164,7 @@ impl Running {
             models,
             projections: Projections::new(runner, None),
             log: log.clone(),
+            invoices: None,
             signer,
             operator_key,
             shutdown: Shutdown::new(),

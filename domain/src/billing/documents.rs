@@ -134,6 +134,14 @@ pub struct SeriesCode([u8; 16]);
 pub struct InvalidSeriesCode;
 
 impl SeriesCode {
+    /// As a stream is identified; `None` for bytes that are no name.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 16]) -> Option<Self> {
+        let length = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+        let text = std::str::from_utf8(&bytes[..length]).ok()?;
+        text.parse().ok().filter(|code: &Self| code.0 == bytes)
+    }
+
     /// As a stream is identified: padded with zeros at the end.
     #[must_use]
     pub const fn to_bytes(self) -> [u8; 16] {

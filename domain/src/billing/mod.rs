@@ -5,6 +5,7 @@
 //! who keeps it is left to the shells.
 
 mod amounts;
+mod audit;
 mod commands;
 mod decide;
 mod documents;
@@ -14,6 +15,7 @@ mod rejection;
 mod state;
 
 pub use amounts::{Amounts, CHILEAN_VAT_PERCENT};
+pub use audit::BillingAudit;
 pub use commands::{BillingCommand, IssueCreditNote, IssueReceipt, LoadFolioRange};
 pub use decide::decide;
 pub use documents::{DocumentId, DocumentType, InvalidSeriesCode, Scheme, SeriesCode};

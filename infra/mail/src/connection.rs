@@ -1,14 +1,17 @@
 //! One conversation with an SMTP server: connected, encrypted and introduced as the setting says.
 
 use crate::compose::Mail;
+use crate::line_stream::LineStream;
 use crate::reply::{Trouble, answer, shown_response};
 use crate::setting::{Security, SmtpServerSetting, is_private};
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail as MailFrom, Rcpt, Rset};
 use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::response::Severity;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
 
 /// To reach a server, or to know that it is not reached.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -43,18 +46,26 @@ impl Connection {
         let addresses = addresses(server).await?;
         let hello = server.hello.clone().map_or_else(ClientId::default, ClientId::Domain);
         let limit = server.answer_limit;
-        let wrapper = tls.filter(|_| server.security == Security::Tls).cloned();
-        let connecting = AsyncSmtpConnection::connect_tokio1(
-            addresses.as_slice(),
-            Some(CONNECT_LIMIT),
-            &hello,
-            wrapper,
-            None,
-        );
-        let mut connection = answer(CONNECT_LIMIT + limit, connecting).await?;
-        if let (Security::StartTls, Some(tls)) = (server.security, tls) {
-            answer(limit, connection.starttls(tls.clone(), &hello)).await?;
-        }
+        let mut connection = match (server.security, tls) {
+            (Security::StartTls, Some(tls)) => {
+                let stream = Box::new(LineStream(connect(&addresses).await?));
+                let greeted = AsyncSmtpConnection::connect_with_transport(stream, &hello);
+                let mut connection = answer(limit, greeted).await?;
+                answer(limit, connection.starttls(tls.clone(), &hello)).await?;
+                connection
+            }
+            (_, tls) => {
+                let stream = addresses.as_slice();
+                let greeted = AsyncSmtpConnection::connect_tokio1(
+                    stream,
+                    Some(CONNECT_LIMIT),
+                    &hello,
+                    tls.cloned(),
+                    None,
+                );
+                answer(CONNECT_LIMIT + limit, greeted).await?
+            }
+        };
         if let Some((user, password)) = &server.login {
             let credentials = Credentials::new(user.clone(), password.clone());
             answer(limit, connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials)).await?;
@@ -76,6 +87,10 @@ impl Connection {
             Trouble::Silence(reason) => Unsent::Unknown(reason),
             said => refused(said),
         })?;
+        // An answer to something else: whoever gave it, the mail may have arrived.
+        if said.code().severity != Severity::PositiveCompletion {
+            return Err(Unsent::Unknown(shown_response(&said)));
+        }
         (self.mails, self.used_at) = (self.mails + 1, Instant::now());
         Ok(shown_response(&said))
     }
@@ -91,6 +106,15 @@ fn refused(trouble: Trouble) -> Unsent {
     match trouble {
         Trouble::No(reply) => Unsent::Refused(reply),
         trouble => Unsent::Before(trouble),
+    }
+}
+
+/// A connection to the first of the addresses that has somebody.
+async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, Trouble> {
+    let silence = |text: String| Trouble::Silence(text);
+    match tokio::time::timeout(CONNECT_LIMIT, TcpStream::connect(addresses)).await {
+        Ok(connected) => connected.map_err(|error| silence(format!("cannot connect: {error}"))),
+        Err(_) => Err(silence(format!("no connection within {} s", CONNECT_LIMIT.as_secs()))),
     }
 }
 

@@ -13,6 +13,7 @@ mod connection;
 mod folder;
 mod language;
 mod legible;
+mod line_stream;
 mod message_id;
 mod order_mail;
 mod page;
@@ -30,5 +31,5 @@ pub use order_mail::{
     Attachment, MAX_LISTED_SEATS, MailKind, MediaType, OrderMail, Receipt, ReceiptKind, Seat,
 };
 pub use page::{render_html, render_text};
-pub use setting::{InvalidMailSetting, MailSetting};
+pub use setting::{InvalidMailSetting, MailSetting, SmtpServerSetting};
 pub use transport::{Accepted, MailTransport, OpenMailTransportError, SendMailError};

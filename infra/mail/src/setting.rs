@@ -205,3 +205,23 @@ impl fmt::Display for SmtpServerSetting {
         write!(formatter, "{}://{open}{host}{close}:{port}", security.scheme())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_are_private_or_the_internet() {
+        let private =
+            ["127.0.0.1", "::1", "10.0.0.1", "172.16.3.4", "192.168.0.9", "169.254.1.1", "100.64.0.1"];
+        let also_private = ["100.127.255.255", "fd00::1", "fe80::1", "::ffff:10.0.0.1"];
+        for address in private.into_iter().chain(also_private) {
+            assert!(is_private(address.parse().unwrap()), "{address}");
+        }
+        for address in
+            ["192.0.2.1", "172.32.0.1", "100.128.0.1", "2001:db8::1", "::ffff:192.0.2.1", "0.0.0.0", "::"]
+        {
+            assert!(!is_private(address.parse().unwrap()), "{address}");
+        }
+    }
+}

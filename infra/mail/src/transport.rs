@@ -116,7 +116,7 @@ impl MailTransport {
         }))
     }
 
-    /// Hands a mail on, in bounded time. One that is given twice may arrive twice, as the same message; in a folder it is one file.
+    /// Hands a mail on. Every wait for the server is bounded; a mail that comes while all connections are in use waits for its turn. One that is given twice may arrive twice, as the same message; in a folder it is one file.
     ///
     /// # Errors
     /// [`SendMailError`], which says whether to try again.

@@ -12,6 +12,7 @@ mod ports;
 mod postgres;
 mod process;
 mod program;
+mod smtp;
 mod tcp_proxy;
 
 pub use error::TestbedError;
@@ -21,4 +22,5 @@ pub use ports::free_port;
 pub use postgres::Postgres;
 pub use process::ServerProcess;
 pub use program::nginx;
+pub use smtp::{AcceptedMail, SmtpFaults, SmtpSecurity, SmtpServer};
 pub use tcp_proxy::TcpProxy;

@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use crate::error::{Doing, TestbedError};
 use crate::ports::free_port;
 use crate::process::ServerProcess;
-use crate::program::postgres_binaries;
+use crate::program::{postgres_binaries, run};
 
 /// The user that Debian's packages make; the server refuses to run as root.
 const SERVER_USER: &str = "postgres";
@@ -218,16 +218,6 @@ impl Drop for Postgres {
         let _ = self.process.resume();
         let _ = self.process.stop();
     }
-}
-
-/// Output of a program that ran and succeeded.
-fn run(program: &'static str, command: &mut Command) -> Result<String, TestbedError> {
-    let output = command.output().doing("run", program)?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    }
-    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(TestbedError::Failed { program, output: said })
 }
 
 /// User and group id of a named user.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::error::TestbedError;
+use crate::error::{Doing, TestbedError};
 
 /// Where Debian keeps the server programs of PostgreSQL, one folder per version.
 const DEBIAN_POSTGRES: &str = "/usr/lib/postgresql";
@@ -64,6 +64,28 @@ pub(crate) fn haproxy() -> Result<PathBuf, TestbedError> {
 pub fn nginx() -> Result<PathBuf, TestbedError> {
     let missing = TestbedError::Missing { program: "nginx", remedy: "apt-get install nginx-light" };
     runs(&["nginx", "/usr/sbin/nginx"], "-v").ok_or(missing)
+}
+
+/// A Python with aiosmtpd: that of the path, or Debian's, for which its package is.
+pub(crate) fn python_with_aiosmtpd() -> Result<PathBuf, TestbedError> {
+    let imports = |program: &&&str| {
+        let output = Command::new(program).args(["-c", "import aiosmtpd"]).output();
+        output.is_ok_and(|output| output.status.success())
+    };
+    ["python3", "/usr/bin/python3"].iter().find(imports).map(PathBuf::from).ok_or(TestbedError::Missing {
+        program: "aiosmtpd",
+        remedy: "apt-get install python3-aiosmtpd, or run `make test`, which does",
+    })
+}
+
+/// Output of a program that ran and succeeded.
+pub(crate) fn run(program: &'static str, command: &mut Command) -> Result<String, TestbedError> {
+    let output = command.output().doing("run", program)?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(TestbedError::Failed { program, output: said })
 }
 
 /// The first of the programs that tells its version.

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use ticketflow_testbed::{NatsCluster, NatsServer, Postgres};
+use ticketflow_testbed::{NatsCluster, NatsServer, Postgres, SmtpFaults, SmtpServer, TestbedError};
 
 #[test]
 fn postgres_keeps_what_it_committed_through_stop_kill_and_pause() {
@@ -83,4 +83,65 @@ fn a_cluster_elects_another_leader_when_one_is_killed() {
     cluster.nodes_mut()[leader].restart().expect("it comes back");
     cluster.wait_until_settled().expect("all three agree");
     assert_eq!(cluster.nodes().iter().filter(|node| node.is_healthy()).count(), 3);
+}
+
+/// Speaks SMTP by hand; gives the code of every answer, 0 where the connection ended.
+fn speak(server: &SmtpServer, lines: &[&str]) -> Vec<u32> {
+    let mut stream = TcpStream::connect(server.address()).expect("it listens");
+    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a limit");
+    let mut reader = BufReader::new(stream.try_clone().expect("a second handle"));
+    let mut codes = Vec::new();
+    for line in std::iter::once(&"").chain(lines) {
+        if !line.is_empty() {
+            let _ = write!(stream, "{line}\r\n");
+        }
+        let mut answer = String::new();
+        let _ = reader.read_line(&mut answer);
+        codes.push(answer.get(..3).and_then(|code| code.parse().ok()).unwrap_or(0));
+    }
+    codes
+}
+
+#[test]
+fn an_smtp_server_keeps_mails_and_fails_as_told() {
+    let mut server = match SmtpServer::start() {
+        Ok(server) => server,
+        Err(missing @ TestbedError::Missing { .. }) => return println!("SKIPPED: {missing}"),
+        Err(error) => panic!("{error}"),
+    };
+    let folder = server.folder().to_owned();
+    let mail =
+        ["HELO test", "MAIL FROM:<a@example.cl>", "RCPT TO:<b@example.cl>", "DATA", "Hi: ho\r\n\r\n..x\r\n."];
+    assert_eq!(speak(&server, &mail), [220, 250, 250, 250, 354, 250]);
+    server.process().kill();
+    server.restart().expect("it comes up again");
+    let answers_to = |faults: SmtpFaults| {
+        server.behave(&faults).expect("told");
+        (speak(&server, &mail), speak(&server, &mail))
+    };
+    let well = vec![220, 250, 250, 250, 354, 250];
+    let refused = answers_to(SmtpFaults { refuse_recipients: Some("^b@".into()), ..SmtpFaults::default() });
+    assert_eq!(refused.0[3], 550);
+    let busy = answers_to(SmtpFaults { busy: 1, ..SmtpFaults::default() });
+    assert_eq!((busy.0[3], busy.1), (451, well.clone()));
+    let refused = answers_to(SmtpFaults { refuse_content: true, ..SmtpFaults::default() });
+    assert_eq!(refused.0[5], 554);
+    let refused = answers_to(SmtpFaults { refuse_sender: true, ..SmtpFaults::default() });
+    assert_eq!(refused.0[2], 550);
+    let lost = answers_to(SmtpFaults { cut_and_lose: 1, ..SmtpFaults::default() });
+    assert_eq!((lost.0[5], lost.1), (0, well.clone()));
+    let kept = answers_to(SmtpFaults { cut_and_keep: 1, ..SmtpFaults::default() });
+    assert_eq!((kept.0[5], kept.1), (0, well));
+    let mails = server.accepted().expect("mails");
+    assert_eq!(
+        mails.len(),
+        5,
+        "one before the kill, one each after busy and lost, two where one was cut and kept"
+    );
+    assert!(
+        mails.iter().all(|mail| mail.content == b"Hi: ho\r\n\r\n.x\r\n" && mail.sender == "a@example.cl")
+    );
+    assert!(mails.iter().all(|mail| mail.recipients == ["b@example.cl"] && !mail.is_encrypted));
+    drop(server);
+    assert!(!folder.exists(), "the folder goes with the server");
 }

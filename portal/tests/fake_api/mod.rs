@@ -164,6 +164,18 @@ impl FakeApi {
         self.world().broken_links.push(position);
     }
 
+    /// Billing issues the documents of all orders; `delivered` says whether the mails are out.
+    pub fn issue_documents(&self, delivered: bool) {
+        for order in self.world().orders.values_mut() {
+            let document = |kind: &str, folio: u64| json!({ "document_type": kind, "folio": folio });
+            order["documents"] = json!(if delivered { "delivered" } else { "issued" });
+            order["receipt"] = document("taxed_receipt", 12);
+            let is_refunded = order["refunded"]["amount"].as_i64().is_some_and(|amount| amount > 0);
+            order["credit_notes"] =
+                if is_refunded { json!([document("fiscal_credit_note", 3)]) } else { json!([]) };
+        }
+    }
+
     /// How many purchases took place.
     pub fn purchases(&self) -> u64 {
         self.world().purchases

@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod event_page;
+mod invoices;
 mod live;
 mod ops;
 mod order;
@@ -29,6 +30,7 @@ use utoipa_axum::routes;
 use crate::projection::Projections;
 use crate::read_models::ReadModels;
 use crate::seat_map::SeatMap;
+pub use invoices::{InvoiceAnswer, ReadInvoices};
 pub use pace::Pace as WholeMapPace;
 use projection_actions::{
     NOT_PAUSABLE, NOT_REBUILDABLE, NOTHING_TO_SKIP, PROJECTION_UNKNOWN, REASON_INVALID, WRONG_STATE,
@@ -51,6 +53,8 @@ pub struct QueryPorts {
     pub projections: Projections,
     /// For the log browser and time travel.
     pub log: EmbeddedLog,
+    /// Where invoices are kept beside memory.
+    pub invoices: Option<ReadInvoices>,
     /// Makes the tickets' codes.
     pub signer: TicketSigner,
     /// Who may use the operator's endpoints.

@@ -17,6 +17,7 @@ use ticketflow_http::{ApiPath, ApiQuery, Problem};
 use ticketflow_ticket_code::{TicketCode, TicketSigner};
 use utoipa::{IntoParams, ToSchema};
 
+use super::invoices::Documents;
 use super::{MinPosition, ORDER_UNKNOWN, QueryPorts, money};
 use crate::orders::{OrderView, TicketView};
 use crate::postgres::PostgresReads;
@@ -47,7 +48,7 @@ pub(crate) struct OrderQuery {
         "document_type": "receipt", "folio": 12, "issued_at": "2027-05-01T15:03:20.400Z",
         "total": {"amount": 25000, "currency": "CLP"}, "authority": "not_needed", "mailed": true
     },
-    "credit_notes": [],
+    "credit_notes": [], "documents_stale": false,
     "paid_at": "2027-05-01T15:03:20.000Z", "position": 5
 }))]
 pub(crate) struct OrderAnswer {
@@ -70,6 +71,8 @@ pub(crate) struct OrderAnswer {
     receipt: Option<DocumentAnswer>,
     /// What took parts of it back, in the order of refunds.
     credit_notes: Vec<DocumentAnswer>,
+    /// Whether what is said of documents may be out of date: the database that keeps them answers from its replica.
+    documents_stale: bool,
     paid_at: Timestamp,
     #[schema(value_type = u64)]
     position: Position,
@@ -121,7 +124,8 @@ struct TicketAnswer {
         status = 200, description = "The order", body = OrderAnswer,
         headers(
             ("X-Read-Model" = String, description = "`postgres` or `memory`: where the answer comes from"),
-            ("Age" = u64, description = "Whole seconds by which it is behind the log")
+            ("Age" = u64, description = "Whole seconds by which it is behind the log"),
+            ("X-Invoices" = String, description = "`mariadb`, `mariadb-replica` or `memory`: where its documents are read")
         )
     ))
 )]
@@ -139,19 +143,20 @@ pub(crate) async fn order(
     let wanted = MinPosition { min_position: query.min_position };
     let (found, origin) = ports.read(wanted, from_tables, from_memory).await?;
     let Some((order, info)) = found else { return Ok(origin.mark(ORDER_UNKNOWN)) };
-    // In every process, whatever the order was read from.
-    let documents = ports.models.documents(order_id);
-    let answer = answer(order_id, &order, &info, documents.as_ref(), &ports.signer);
-    Ok(origin.mark(([(CACHE_CONTROL, "no-store")], Json(answer))))
+    let documents = ports.documents(order_id).await;
+    let answer = answer(order_id, &order, &info, &documents, &ports.signer);
+    Ok(documents.mark(origin.mark(([(CACHE_CONTROL, "no-store")], Json(answer)))))
 }
 
 fn answer(
     order_id: OrderId,
     order: &OrderView,
     info: &ShowInfo,
-    documents: Option<&OrderDocuments>,
+    documents: &Documents,
     signer: &TicketSigner,
 ) -> OrderAnswer {
+    let Documents { of_order: documents, is_stale, .. } = documents;
+    let documents = documents.as_ref();
     let live = order.tickets.iter().any(|ticket| ticket.status != TicketStatus::Refunded);
     OrderAnswer {
         order_id,
@@ -169,6 +174,7 @@ fn answer(
             .iter()
             .flat_map(|documents| documents.credit_notes.iter().map(|note| document_answer(documents, note)))
             .collect(),
+        documents_stale: *is_stale,
         paid_at: order.paid_at,
         position: order.position,
     }

@@ -158,6 +158,7 @@ impl Reader {
             models: models.clone(),
             projections: Projections::new(runner, tables),
             log: log.clone(),
+            invoices: None,
             signer: TicketSigner::new(&[7; 32]),
             operator_key: OperatorKey::new(KEY),
             shutdown: Shutdown::new(),

@@ -44,6 +44,7 @@ fn an_order_says_everything_and_follows_its_tickets() {
                 "documents": "pending",
                 "receipt": null,
                 "credit_notes": [],
+                "documents_stale": false,
                 "paid_at": "2030-01-01T00:00:00.000Z",
                 "position": stage.head(),
             })

@@ -72,6 +72,7 @@ impl Stage {
             models: models.clone(),
             projections: Projections::new(runner, None),
             log: log.clone(),
+            invoices: None,
             signer: TicketSigner::new(&[7; 32]),
             operator_key: OperatorKey::new(KEY),
             shutdown: shutdown.clone(),

@@ -70,7 +70,12 @@ impl ReplicatedReport {
 /// # Errors
 /// When the system does not start or does not answer.
 pub fn replicated(options: &ReplicatedOptions) -> Result<ReplicatedReport> {
-    let system = SystemOptions { binary: options.binary.clone(), command_services: 2, random_routing: false };
+    let system = SystemOptions {
+        binary: options.binary.clone(),
+        command_services: 2,
+        random_routing: false,
+        billing: 0,
+    };
     let mut system = System::start(&system, |what| eprintln!("starting {what}"))?;
     let load = LoadOptions {
         url: system.commands[0].address().to_string(),

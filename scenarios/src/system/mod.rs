@@ -1,5 +1,5 @@
 //! The whole distributed system on this machine: three NATS servers, PostgreSQL, a payment gateway, command services,
-//! projections, a portal and a load balancer, each a process of its own.
+//! projections, billing, a portal and a load balancer, each a process of its own.
 //!
 //! Everything is private: free ports of 127.0.0.1, temporary folders, gone when it is dropped. What is done to it, and what is
 //! asked of it, is left to the scenarios and to `ticketflow up`.
@@ -33,6 +33,8 @@ pub struct SystemOptions {
     pub command_services: usize,
     /// Whether writes go to any command service instead of the show's own.
     pub random_routing: bool,
+    /// Instances of billing, of which one works at a time.
+    pub billing: usize,
 }
 
 /// One process of the program, and how to start it again.
@@ -150,6 +152,8 @@ pub struct System {
     pub commands: Vec<Node>,
     /// What answers reads.
     pub projections: Vec<Node>,
+    /// What issues and mails documents; mails are files in [`Self::mail_folder`].
+    pub billing: Vec<Node>,
     /// The pages.
     pub portal: Node,
     /// What everybody talks to.
@@ -181,6 +185,8 @@ impl System {
         let commands = (1..=options.command_services).map(|number| new("command-service", number));
         let mut commands = commands.collect::<Result<Vec<_>>>()?;
         let mut projections = vec![new("projections", 1)?];
+        let billing = (1..=options.billing).map(|number| new("billing", number));
+        let mut billing = billing.collect::<Result<Vec<_>>>()?;
         let mut portal = new("portal", 1)?;
         let backends = Backends {
             commands: commands.iter().map(Node::address).collect(),
@@ -200,13 +206,18 @@ impl System {
             told(&node.name);
             node.start()?;
         }
-        for node in projections.iter_mut().chain([&mut portal]) {
+        let mail = format!("file:{}", folder.path().join("mail").display());
+        let buffer = || vec![("--buffer", nats.url()), ("--buffer-replicas", nats.nodes().len().to_string())];
+        for node in projections.iter_mut().chain(&mut billing).chain([&mut portal]) {
             everybody(node);
             let more = match node.role {
                 "portal" => vec![("--api", balancer.url())],
+                "billing" => {
+                    [buffer(), vec![("--mail", mail.clone()), ("--public-origin", balancer.url())]].concat()
+                }
                 _ => {
                     node.environment = vec![("TICKETFLOW_SEAT_MAP".to_owned(), postgres.url())];
-                    vec![("--buffer", nats.url()), ("--buffer-replicas", nats.nodes().len().to_string())]
+                    buffer()
                 }
             };
             node.arguments.extend(more.into_iter().flat_map(|(name, value)| [name.to_owned(), value]));
@@ -215,8 +226,18 @@ impl System {
         }
         let operator_key =
             read_operator_key(commands.first().context("there is a command service")?.folder())?;
-        let system =
-            Self { nats, postgres, gateway, commands, projections, portal, balancer, operator_key, folder };
+        let system = Self {
+            nats,
+            postgres,
+            gateway,
+            commands,
+            projections,
+            billing,
+            portal,
+            balancer,
+            operator_key,
+            folder,
+        };
         system.wait_until_healthy()?;
         Ok(system)
     }
@@ -227,6 +248,12 @@ impl System {
         self.folder.path()
     }
 
+    /// The folder that mails are written to.
+    #[must_use]
+    pub fn mail_folder(&self) -> PathBuf {
+        self.folder().join("mail")
+    }
+
     /// Keeps the folder beyond the system's end.
     #[must_use]
     pub fn keep_folder(self) -> PathBuf {
@@ -235,7 +262,7 @@ impl System {
 
     /// Everybody who has a replica of the log.
     pub fn replicas(&self) -> impl Iterator<Item = &Node> {
-        self.commands.iter().chain(&self.projections).chain([&self.portal])
+        self.commands.iter().chain(&self.projections).chain(&self.billing).chain([&self.portal])
     }
 
     /// Everybody who answers reads alone.
@@ -308,7 +335,8 @@ impl System {
     /// With what does not hold.
     pub fn stop_and_verify(&mut self) -> Result<()> {
         let (binary, tables) = (self.portal.binary.clone(), self.postgres.url());
-        for node in self.commands.iter_mut().chain(&mut self.projections).chain([&mut self.portal]) {
+        let all = self.commands.iter_mut().chain(&mut self.projections).chain(&mut self.billing);
+        for node in all.chain([&mut self.portal]) {
             node.stop()?;
             let seat_map = (node.role == "projections").then_some(tables.as_str());
             verify(&binary, &node.folder, seat_map).with_context(|| format!("the log of {}", node.name))?;

@@ -8,6 +8,7 @@ mod monitoring;
 mod moving;
 mod openapi;
 mod operations;
+mod papers;
 mod seat_map;
 mod serving;
 mod tools;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod composing;
+mod encryption;
 mod folder;
 mod hostile;
 mod reader;

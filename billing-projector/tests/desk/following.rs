@@ -1,142 +1,14 @@
 //! Random histories of shows get their documents: each order one receipt, each refund one credit note, folios without a gap, whatever
 //! ends billing in between and however many work at it.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+use std::time::Duration;
 
-#[path = "../../projections/tests/history/mod.rs"]
-mod history;
+use ticketflow_billing_projector::{BillingOptions, Books, Phase};
+use ticketflow_domain::billing::{BillingCommand, DocumentType, LoadFolioRange, Scheme, SeriesCode};
+use ticketflow_event_store::EventStore;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-use history::History;
-use ticketflow_billing_projector::{BillingHandle, BillingOptions, BillingPorts, Books, FactReader, Phase};
-use ticketflow_domain::Timestamp;
-use ticketflow_domain::billing::{
-    BillingCommand, BillingEvent, DocumentIssued, DocumentType, Issuer, LoadFolioRange, Scheme, SeriesCode,
-};
-use ticketflow_domain::show::ShowEvent;
-use ticketflow_event_store::{
-    Category, EmbeddedLog, EventStore, LogOptions, SimDisk, StreamId, billing_event, show_event,
-};
-
-/// Past this a wait has failed.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-fn now() -> Timestamp {
-    Timestamp::from_millis(1_893_456_000_000)
-}
-
-fn series() -> SeriesCode {
-    "CALETA".parse().unwrap()
-}
-
-fn options(scheme: Scheme, receipt_type: DocumentType) -> BillingOptions {
-    let issuer = Issuer {
-        name: "Teatro Caleta Clara SpA".into(),
-        tax_id: "76.123.456-0".into(),
-        activity: "Espectáculos".into(),
-        address: "Costanera 12".into(),
-        district: "Ñuñoa".into(),
-        city: "Santiago".into(),
-        resolution: String::new(),
-        is_demo: true,
-    };
-    BillingOptions { series: series(), scheme, issuer, receipt_type }
-}
-
-fn log() -> EmbeddedLog {
-    EmbeddedLog::open(Arc::new(SimDisk::new(1)), LogOptions::default()).unwrap().0
-}
-
-fn start(log: &EmbeddedLog) -> BillingHandle {
-    start_with(log, options(Scheme::Plain, DocumentType::Receipt))
-}
-
-fn start_with(log: &EmbeddedLog, options: BillingOptions) -> BillingHandle {
-    let facts = FactReader::new(log.clone());
-    ticketflow_billing_projector::start(
-        BillingPorts { store: log.clone().into(), facts, mail: None, fiscal: None, now },
-        options,
-    )
-}
-
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let since = Instant::now();
-    while !holds() {
-        assert!(since.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
-}
-
-/// All orders and refunds in the log, in its order, by the position of their event.
-fn wanted(log: &EmbeddedLog) -> BTreeMap<u64, (String, i64)> {
-    let mut wanted = BTreeMap::new();
-    let mut reader = log.read_from(1).unwrap();
-    while let Some(batch) = reader.next_batch().unwrap() {
-        if batch.stream().category == Category::Show {
-            for (record, position) in batch.events().zip(batch.first_position()..) {
-                match show_event(record).unwrap() {
-                    ShowEvent::OrderPaid(paid) => {
-                        wanted.insert(position, (paid.order_id.to_string(), paid.total));
-                    }
-                    ShowEvent::TicketsRefunded(refunded) => {
-                        wanted.insert(position, (refunded.refund_id.to_string(), refunded.amount));
-                    }
-                    _ => {}
-                }
-            }
-        }
-    }
-    wanted
-}
-
-fn documents(log: &EmbeddedLog) -> Vec<DocumentIssued> {
-    documents_of(log, series())
-}
-
-fn documents_of(log: &EmbeddedLog, series: SeriesCode) -> Vec<DocumentIssued> {
-    let stream = StreamId::new(Category::Billing, series.to_bytes());
-    let mut reader = log.read_stream(stream, 1).unwrap();
-    let mut documents = Vec::new();
-    while let Some(batch) = reader.next_batch().unwrap() {
-        for record in batch.events() {
-            if let BillingEvent::DocumentIssued(issued) = billing_event(record).unwrap() {
-                documents.push(issued);
-            }
-        }
-    }
-    documents
-}
-
-/// Every order and refund has its one document, of its amount, and folios are 1 to n of each kind.
-fn complete(log: &EmbeddedLog) {
-    let (wanted, documents) = (wanted(log), documents(log));
-    let mut folios: BTreeMap<DocumentType, Vec<u64>> = BTreeMap::new();
-    let mut given = BTreeMap::new();
-    for issued in &documents {
-        folios.entry(issued.document.document_type).or_default().push(issued.document.folio);
-        let owner =
-            issued.refund.as_ref().map_or(issued.order_id.to_string(), |refund| refund.refund_id.to_string());
-        let before = given.insert(issued.source_position, (owner, issued.amounts.total));
-        assert_eq!(before, None, "a second document for position {}", issued.source_position);
-    }
-    assert_eq!(given, wanted);
-    for (document_type, folios) in folios {
-        assert!(folios.iter().copied().eq(1..=folios.len() as u64), "{document_type:?}: {folios:?}");
-    }
-}
-
-/// Until billing has looked at everything that there is, its own events included.
-async fn caught_up(log: &EmbeddedLog, billing: &BillingHandle) {
-    until("everything has its document", || {
-        let status = billing.status();
-        assert_ne!(status.phase, Phase::Stopped, "{status:?}");
-        status.phase == Phase::Live && status.position == log.head().position
-    })
-    .await;
-}
+use crate::history::History;
+use crate::stage::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_sold_before_and_what_is_sold_then_gets_its_documents() {

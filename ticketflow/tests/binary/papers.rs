@@ -1,0 +1,168 @@
+//! Receipts, tickets and mails of the running server, and of one that billing joins late.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use ticketflow_scenarios::paper_trail;
+use ticketflow_scenarios::plan::Show;
+use ticketflow_testbed::{SmtpFaults, SmtpServer, TestbedError};
+
+use crate::machine::{Machine, Serving, said};
+
+const WITHIN: Duration = Duration::from_secs(60);
+
+fn order(server: &Serving, id: &str) -> Value {
+    server.get(&format!("/v1/orders/{id}")).json()
+}
+
+/// A seat that somebody bought: the order's id.
+fn sell(server: &Serving, show: &Show, seat: usize) -> String {
+    server.sell(show, seat)["order_id"].as_str().expect("an order has an id").to_owned()
+}
+
+fn delivered(server: &Serving, id: &str) -> Value {
+    server.until("the papers are delivered", || order(server, id)["documents"] == "delivered");
+    order(server, id)
+}
+
+fn mail_server() -> Option<SmtpServer> {
+    match SmtpServer::start() {
+        Err(missing @ TestbedError::Missing { .. }) => {
+            println!("SKIPPED: {missing}");
+            None
+        }
+        started => Some(started.expect("it starts")),
+    }
+}
+
+/// How often each mail arrived, by its Message-ID.
+fn arrived(server: &SmtpServer) -> BTreeMap<String, usize> {
+    let mut arrived = BTreeMap::new();
+    for mail in server.accepted().expect("the server's folder can be read") {
+        let text = String::from_utf8_lossy(&mail.content).into_owned();
+        let id = text.lines().find_map(|line| line.strip_prefix("Message-ID: <")?.strip_suffix('>'));
+        *arrived.entry(id.expect("a mail has an id").to_owned()).or_insert(0) += 1;
+    }
+    arrived
+}
+
+#[test]
+fn an_order_has_its_receipt_and_its_tickets_to_download_and_a_mail() {
+    let machine = Machine::new();
+    let server = machine.serve(&[]);
+    let show = server.show(40);
+    let id = sell(&server, &show, 0);
+    let found = delivered(&server, &id);
+    assert_eq!(
+        (&found["receipt"]["document_type"], &found["receipt"]["folio"]),
+        (&json!("receipt"), &json!(1))
+    );
+    assert_eq!(found["receipt"]["total"], found["total"]);
+    let ticket = found["tickets"][0]["ticket_id"].as_str().expect("a ticket has an id").to_owned();
+    let pdf = |file: &str| server.get(&format!("/v1/orders/{id}/{file}"));
+    for file in ["receipt.pdf", "tickets.pdf", "tickets.pdf?lang=en", &format!("tickets/{ticket}.pdf")] {
+        let answer = pdf(file);
+        assert_eq!(answer.status, 200, "{file}: {}", answer.excerpt());
+        assert!(answer.body.starts_with(b"%PDF-"), "{file}");
+        assert_eq!(pdf(file).body, answer.body, "the same bytes each time: {file}");
+    }
+    for (file, status) in [
+        ("tickets/01KBN6A1B2C3D4E5F6G7H8J9KM.pdf", 404),
+        (&*format!("tickets/{ticket}.png"), 404),
+        ("credit-notes/1.pdf", 404),
+        ("receipt.pdf?lang=fr", 400),
+    ] {
+        assert_eq!(pdf(file).status, status, "{file}: {}", pdf(file).excerpt());
+    }
+    assert_eq!(server.get("/v1/orders/01KBN6A1B2C3D4E5F6G7H8J9KM/receipt.pdf").status, 404);
+    let mails = paper_trail::mails_in(&machine.data().join("mail")).expect("mails");
+    assert_eq!(mails.keys().collect::<Vec<_>>(), [&format!("order.{id}.1@ticketflow.example")]);
+
+    let refund = json!({"tickets": [ticket], "reason": "rain"});
+    let refunded =
+        server.post(&format!("/v1/orders/{id}/refunds"), &[("Idempotency-Key", "refund")], &refund);
+    assert_eq!(refunded.status, 201, "{}", refunded.excerpt());
+    server.until("the credit note is delivered", || {
+        let found = order(&server, &id);
+        found["credit_notes"].as_array().is_some_and(|notes| notes.len() == 1)
+            && found["documents"] == "delivered"
+    });
+    assert_eq!(pdf("credit-notes/1.pdf").status, 200);
+    assert_eq!(
+        pdf(&format!("tickets/{ticket}.pdf")).status,
+        410,
+        "a ticket that was given back is not printed"
+    );
+    assert!(server.stop().success());
+    assert!(machine.run(&["verify"]).status.success());
+
+    // Everything again from the log alone: nothing is mailed, nothing is numbered anew.
+    std::fs::remove_dir_all(machine.data().join("log").join("snapshots")).ok();
+    let server = machine.serve(&[]);
+    assert_eq!(order(&server, &id)["receipt"], found["receipt"]);
+    assert!(server.stop().success());
+    assert_eq!(paper_trail::mails_in(&machine.data().join("mail")).expect("mails").len(), 2);
+}
+
+#[test]
+fn a_mail_server_that_was_away_during_many_purchases_gets_one_mail_for_each() {
+    let Some(mut mails) = mail_server() else { return };
+    mails.process().kill();
+    let machine = Machine::new();
+    let to = format!("smtp://{}?answer_seconds=5", mails.address());
+    let server = machine.serve(&["--mail", &to]);
+    let show = server.show(200);
+    let orders: Vec<String> = (0..120).map(|seat| sell(&server, &show, seat)).collect();
+    server.until("receipts are issued", || order(&server, &orders[119])["receipt"]["folio"].is_number());
+    server.kill();
+    let server = machine.serve(&["--mail", &to]);
+    mails
+        .behave(&SmtpFaults { cut_and_keep: 3, cut_and_lose: 3, ..SmtpFaults::default() })
+        .expect("it is told");
+    mails.restart().expect("it comes back");
+    let trail =
+        paper_trail::follow(server.address, &server.key, WITHIN, || Ok(arrived(&mails))).expect("a trail");
+    assert_eq!((trail.orders, trail.mails, trail.violations), (120, 120, Vec::new()));
+    assert!(server.stop().success());
+}
+
+#[test]
+fn what_billing_gave_up_on_is_listed_retried_and_skipped() {
+    let Some(mails) = mail_server() else { return };
+    let refuse = SmtpFaults { refuse_recipients: Some(".".to_owned()), ..SmtpFaults::default() };
+    mails.behave(&refuse).expect("it is told");
+    let machine = Machine::new();
+    let to = format!("smtp://{}", mails.address());
+    let server = machine.serve(&["--mail", &to]);
+    let show = server.show(40);
+    let (first, second) = (sell(&server, &show, 0), sell(&server, &show, 1));
+    let url = server.address.to_string();
+    let poison = |arguments: &[&str]| {
+        let mut all = vec!["poison"];
+        all.extend(arguments);
+        all.extend(["--url", &url]);
+        machine.run(&all)
+    };
+    let list = || machine.json(&["poison", "list", "--json", "--url", &url])["data"].clone();
+    server.until("both are parked", || list().as_array().is_some_and(|list| list.len() == 2));
+    assert_eq!(list()[0]["order_id"], json!(first));
+    assert_eq!(list()[0]["payload"]["type"], "OrderPaid");
+    assert!(list()[0]["error"].as_str().is_some_and(|error| error.contains("550")), "{}", list());
+    let id = |index: usize| list()[index]["id"].to_string();
+    assert!(said(&poison(&["list"])).contains(&first));
+    let (id_1, id_2) = (id(0), id(1));
+
+    let refused = poison(&["skip", &id_2, "--reason", " "]);
+    assert!(!refused.status.success() && said(&refused).contains("reason"), "{}", said(&refused));
+    assert!(!poison(&["retry", "999999"]).status.success());
+    assert!(poison(&["skip", &id_2, "--reason", "no such mailbox"]).status.success());
+    mails.behave(&SmtpFaults::default()).expect("it is told");
+    assert!(poison(&["retry", &id_1]).status.success());
+    delivered(&server, &first);
+    assert_eq!((list(), &order(&server, &second)["documents"]), (json!([]), &json!("issued")));
+    let stranger = server.client().get("/v1/ops/poison", &[]).expect("an answer");
+    assert_eq!(stranger.status, 401, "for operators alone");
+    assert!(said(&poison(&["list"])).contains("nothing is parked"));
+    assert!(server.stop().success());
+}

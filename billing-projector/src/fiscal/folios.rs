@@ -121,8 +121,6 @@ pub struct FolioDesk {
     authority: PublicKey,
     time_zone: TimeZone,
     now: fn() -> Timestamp,
-    /// One at a time: what is checked has to hold until it is written.
-    turn: tokio::sync::Mutex<()>,
 }
 
 impl FolioDesk {
@@ -136,7 +134,7 @@ impl FolioDesk {
         time_zone: TimeZone,
         now: fn() -> Timestamp,
     ) -> Self {
-        Self { store, series, keys, authority, time_zone, now, turn: tokio::sync::Mutex::default() }
+        Self { store, series, keys, authority, time_zone, now }
     }
 
     /// The series that folios go to.
@@ -171,9 +169,19 @@ impl FolioDesk {
     /// # Errors
     /// [`FolioError`]; unless it is [`FolioError::Books`], nothing was loaded.
     pub async fn load(&self, text: &str) -> Result<LoadedFolios, FolioError> {
+        let _alone = self.alone().await?;
+        self.load_alone(text).await
+    }
+
+    /// What is checked has to hold until it is written.
+    async fn alone(&self) -> Result<std::fs::File, FolioError> {
+        let keys = self.keys.clone();
+        Ok(tokio::task::spawn_blocking(move || keys.lock()).await??)
+    }
+
+    async fn load_alone(&self, text: &str) -> Result<LoadedFolios, FolioError> {
         let file: Option<Vec<u8>> = text.chars().map(|character| u8::try_from(character).ok()).collect();
         let file = file.ok_or(FolioError::Characters)?;
-        let _turn = self.turn.lock().await;
         let (caf, key) = Caf::parse(&file)?;
         let mut books = self.books().await?;
         let (issuer, _) = books.state().issuer().ok_or(FolioError::NotOpen)?;
@@ -216,16 +224,28 @@ impl FolioDesk {
             }
             Err(rejection) => return Err(FolioError::Refused(rejection)),
         }
-        let loaded = loaded(false);
+        let (loaded, public) = (loaded(false), caf.clone());
         // The key first: a folio without one could be used and never stamped.
         self.keep(file, Authorisation { caf, key }).await?;
-        let answers = books.carry_out(&[command], now).await?;
-        answers.into_iter().try_for_each(|answer| answer.map(drop)).map_err(FolioError::Refused)?;
-        Ok(loaded)
+        match books.carry_out(&[command], now).await?.remove(0) {
+            Ok(_) => Ok(loaded),
+            // Somebody with another folder was faster: with this key documents would be stamped for folios of another.
+            Err(rejection) => {
+                let keys = self.keys.clone();
+                tokio::task::spawn_blocking(move || keys.forget(&public)).await??;
+                Err(match rejection {
+                    BillingRejection::RangeNotNext { last } => {
+                        FolioError::Overlap { first: loaded.first, last }
+                    }
+                    other => FolioError::Refused(other),
+                })
+            }
+        }
     }
 
     /// Folios of each kind for a demonstration that has none yet.
     pub(crate) async fn load_first_test_ranges(&self) -> Result<(), FolioError> {
+        let _alone = self.alone().await?;
         let books = self.books().await?;
         let (issuer, _) = books.state().issuer().ok_or(FolioError::NotOpen)?;
         let own = TestIssuer {
@@ -243,7 +263,11 @@ impl FolioDesk {
                 FiscalKeys::make_test_range(keys.folder(), &own, document_type, 1..=FIRST_TEST_FOLIOS)
             });
             let file = making.await??;
-            self.load(&file.into_iter().map(char::from).collect::<String>()).await?;
+            match self.load_alone(&file.into_iter().map(char::from).collect::<String>()).await {
+                // Another instance made its own at this moment.
+                Ok(_) | Err(FolioError::Overlap { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }

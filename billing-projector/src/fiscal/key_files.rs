@@ -142,6 +142,17 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), KeyFileError> {
     writing().map_err(failed(path))
 }
 
+/// Waits until nobody else has the folder, in this process or another. It is let go when the file is dropped.
+pub(super) fn lock_folder(folder: &Path) -> Result<File, KeyFileError> {
+    let path = folder.join("lock");
+    let locking = || {
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path)?;
+        file.lock()?;
+        Ok(file)
+    };
+    locking().map_err(failed(&path))
+}
+
 /// Gone for good when this returns.
 pub(super) fn remove(path: &Path) -> Result<(), KeyFileError> {
     let removing = || {

@@ -4,6 +4,7 @@
 //! an authorisation's file is there before the books say that its folios may be used. No text of this file's making shows a key.
 
 use std::fmt;
+use std::fs::File;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -16,7 +17,7 @@ use ticketflow_fiscal_chile::{
     Caf, DocumentType, PublicKey, RsaKey, SigningIdentity, TestCaf, test_caf, test_identity,
 };
 
-use super::key_files::{KeyFileError, open_folder, read, remove, write};
+use super::key_files::{KeyFileError, lock_folder, open_folder, read, remove, write};
 
 /// The sender's certificate and private key, in PEM.
 const IDENTITY_FILE: &str = "sender.pem";
@@ -160,7 +161,12 @@ impl FiscalKeys {
         &self.identity
     }
 
-    /// The authorisation of a folio.
+    /// Until the file is dropped nobody else brings folios in. Blocks while somebody does.
+    pub(crate) fn lock(&self) -> Result<File, KeyFileError> {
+        lock_folder(&self.folder)
+    }
+
+    /// The authorisation of a folio, as far as it was read.
     pub(crate) fn of(
         &self,
         issuer: Rut,
@@ -172,6 +178,21 @@ impl FiscalKeys {
             caf.issuer() == issuer && caf.document_type() == document_type && caf.folios().contains(&folio)
         };
         known.iter().find(|authorisation| covers(&authorisation.caf)).cloned()
+    }
+
+    /// The same, with what another process that has this folder may have brought in. Blocks on the disk if nothing was read of it.
+    pub(crate) fn find(
+        &self,
+        issuer: Rut,
+        document_type: DocumentType,
+        folio: u64,
+    ) -> Result<Option<Arc<Authorisation>>, KeyFileError> {
+        if let Some(found) = self.of(issuer, document_type, folio) {
+            return Ok(Some(found));
+        }
+        let read = read_authorisations(&self.folder)?;
+        *self.authorisations.write().unwrap_or_else(PoisonError::into_inner) = read;
+        Ok(self.of(issuer, document_type, folio))
     }
 
     /// Keeps an authorisation file whose folios are not in the books yet. What is left of another try at the same folios goes: it was never
@@ -195,6 +216,14 @@ impl FiscalKeys {
         }
         known.retain(|other| !is_leftover(&other.caf));
         known.push(Arc::new(authorisation));
+        Ok(())
+    }
+
+    /// Forgets an authorisation that the books were asked to take and did not. Blocks on the disk.
+    pub(crate) fn forget(&self, caf: &Caf) -> Result<(), KeyFileError> {
+        remove(&self.path(caf))?;
+        let mut known = self.authorisations.write().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|other| other.caf != *caf);
         Ok(())
     }
 

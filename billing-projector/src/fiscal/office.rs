@@ -18,6 +18,7 @@ use ticketflow_fiscal_chile::{
 
 use super::boleta::chilean_document;
 use super::chilean_type;
+use super::key_files::KeyFileError;
 use super::keys::FiscalKeys;
 use crate::issued::IssuedDocument;
 
@@ -37,6 +38,9 @@ pub enum FiscalError {
         /// Which.
         folio: u64,
     },
+    /// The keys cannot be read.
+    #[error("the fiscal keys cannot be read")]
+    Keys(#[from] KeyFileError),
     /// The document is not one of the authority's.
     #[error("the authority knows no such document")]
     NotChilean,
@@ -64,7 +68,7 @@ impl FiscalError {
     /// Whether it may succeed later, or elsewhere.
     #[must_use]
     pub fn passes(&self) -> bool {
-        matches!(self, Self::NoAuthorisation { .. })
+        matches!(self, Self::NoAuthorisation { .. } | Self::Keys(_))
     }
 }
 
@@ -132,7 +136,7 @@ impl FiscalOffice {
         let folio = issued.view.document.folio;
         let authorisation = self
             .keys
-            .of(rut(issued.issuer())?, document_type, folio)
+            .find(rut(issued.issuer())?, document_type, folio)?
             .ok_or(FiscalError::NoAuthorisation { document_type, folio })?;
         let signed_at = chilean_time(issued.view.issued_at, &self.time_zone)?;
         Ok(issue(&document, &authorisation.caf, &authorisation.key, self.keys.identity(), signed_at)?)

@@ -210,6 +210,25 @@ async fn keys_are_for_their_owner_alone_and_never_in_the_log() {
     assert!(matches!(FiscalKeys::open(&nowhere), Err(KeyFileError::NoCertificate { .. })));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_ranges_that_are_loaded_at_once_one_is_taken_and_its_key_kept() {
+    let world = open(DocumentType::TaxedReceipt).await;
+    let mut loading = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        // Each with a key of its own.
+        let (text, desk) = (file(&world, Kind::TaxedReceipt, 1..=50), world.folio_desk(world.keys()));
+        loading.spawn(async move { desk.load(&text).await.is_ok() });
+    }
+    assert_eq!(loading.join_all().await.into_iter().filter(|taken| *taken).count(), 1);
+    assert_eq!(ranges(&world), [(DocumentType::TaxedReceipt, 1, 50)]);
+    let kept = std::fs::read(world.fiscal_folder().join("folios-76123456-39-1-50.xml")).unwrap();
+    let (caf, _) = ticketflow_fiscal_chile::Caf::parse(&kept).unwrap();
+    let recorded = world.events().into_iter().any(
+        |event| matches!(event, BillingEvent::FolioRangeLoaded(range) if range.authorisation == caf.to_xml()),
+    );
+    assert!(recorded, "the key is that of the range in the books");
+}
+
 #[tokio::test]
 async fn what_a_crash_left_before_the_books_knew_gives_way() {
     let world = open(DocumentType::TaxedReceipt).await;

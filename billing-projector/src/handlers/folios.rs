@@ -47,7 +47,13 @@ pub struct FiscalHttpPorts {
 
 /// Whose folios they are, and how many.
 #[derive(Serialize, ToSchema)]
-#[schema(as = FolioStocks)]
+#[schema(as = FolioStocks, example = json!({
+    "series": "BOLETA", "issuer": {"name": "Teatro Caleta Clara SpA", "tax_id": "76.123.456-0", "is_demo": true},
+    "data": [{
+        "document_type": "taxed_receipt", "code": 39, "issued": 1200, "left": 8800, "next": 1201, "loaded_to": 10000,
+        "expires_on": null, "is_low": true
+    }]
+}))]
 pub(crate) struct StocksAnswer {
     /// The books.
     series: String,

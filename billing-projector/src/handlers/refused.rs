@@ -20,7 +20,10 @@ pub type ListRefused = Arc<dyn Fn() -> Vec<RefusedDocument> + Send + Sync>;
 
 /// What the authority did not take.
 #[derive(Serialize, ToSchema)]
-#[schema(as = RefusedList)]
+#[schema(as = RefusedList, example = json!({"data": [{
+    "document_type": "taxed_receipt", "folio": 12, "order_id": "01KBN68H3J5K7M9P1R3T5V7X9Z",
+    "issued_at": "2027-05-01T15:03:22.000Z", "reason": "the folio was used for another document"
+}]}))]
 pub(crate) struct ListAnswer {
     data: Vec<RefusedAnswer>,
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::machine::{Machine, Serving, said};
 
-const DEMONSTRATION: [&str; 9] = [
+pub(crate) const DEMONSTRATION: [&str; 9] = [
     "--receipts",
     "taxed",
     "--billing-series",

@@ -20,7 +20,7 @@ export TICKETFLOW_AXE ?= $(abspath $(TARGET))/tools/axe-$(AXE_VERSION).min.js
 # Tools that a recipe has just installed are found even where Cargo's folder is not on the path.
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 
-.PHONY: help build run test bench check openapi fmt lint deny doc advisories test-tools nextest browser axe postgres haproxy poppler xml smtp pip nats cargo-deny
+.PHONY: help build run test bench check openapi fmt lint deny doc advisories test-tools nextest browser axe postgres mariadb haproxy poppler xml smtp pip nats cargo-deny
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,7 +65,7 @@ advisories: cargo-deny ## Check for known vulnerabilities, where the database ca
 		echo "advisories: NOT CHECKED, the database at github.com/RustSec/advisory-db cannot be reached from here"; \
 	fi
 
-test-tools: nextest browser axe postgres haproxy poppler xml smtp nats
+test-tools: nextest browser axe postgres mariadb haproxy poppler xml smtp nats
 
 nextest:
 	@command -v cargo-nextest >/dev/null || { \
@@ -113,6 +113,12 @@ axe:
 postgres:
 ifeq ($(wildcard /usr/lib/postgresql/*/bin/postgres),)
 	$(call debian,postgresql)
+endif
+
+# As PostgreSQL.
+mariadb:
+ifeq ($(or $(shell command -v mariadbd),$(wildcard /usr/sbin/mariadbd)),)
+	$(call debian,mariadb-server)
 endif
 
 # Debian keeps it where only root has its path.

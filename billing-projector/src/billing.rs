@@ -162,6 +162,12 @@ impl BillingHandle {
         self.resubmission.clone()
     }
 
+    /// Whether it is over: stopped, or ended by an error of this software.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.task.is_finished()
+    }
+
     /// Ends it. What is on its way is finished first, within bounds; past those the next start sees what was done.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);

@@ -84,6 +84,7 @@ impl BufferReader {
             }
             Err(error) => return Err(error),
         };
+        fail::fail_point!("billing::before-acknowledging", |_| Ok(()));
         for (message, given) in kept.into_iter().zip(given) {
             match given {
                 Given::Settled => message.done().await,

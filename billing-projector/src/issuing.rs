@@ -28,7 +28,9 @@ impl Desk {
         let wanted: Vec<&Source> =
             sources.iter().zip(&is_open).filter(|(_, is_open)| **is_open).map(|(source, _)| source).collect();
         let commands: Vec<BillingCommand> = wanted.iter().map(|source| source.command.clone()).collect();
+        fail::fail_point!("billing::before-issuing");
         let answers = shelf.carry_out(&commands, self.now()).await?;
+        fail::fail_point!("billing::issued");
         let mut given = vec![Given::Settled; sources.len()];
         let places = is_open.iter().enumerate().filter(|(_, is_open)| **is_open).map(|(place, _)| place);
         let mut park = Vec::new();

@@ -87,7 +87,9 @@ impl Letter {
         let mail = self.order_mail(ports, &copy, buyer_address).await?;
         let id = self.message_id(&ports.sender_address);
         let mail: Mail = compose(&mail, &id, jiff_timestamp(self.view.issued_at))?;
+        fail::fail_point!("billing::before-sending");
         ports.transport.send(&mail).await?;
+        fail::fail_point!("billing::sent");
         Ok(id)
     }
 

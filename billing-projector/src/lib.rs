@@ -3,6 +3,7 @@
 //! Invariants: selling never waits for it; what is done is in the issuer's stream and nowhere else, so that there is no checkpoint
 //! to lose and a second instance does no harm. Which folio a document gets is the domain's to decide.
 
+// Steps between which tests end billing are marked with `fail_point!`, which is nothing in a program that is not tested.
 mod billing;
 mod books;
 mod buffer_reader;
@@ -14,6 +15,7 @@ mod handlers;
 mod issued;
 mod issuing;
 mod letter;
+mod mariadb;
 mod order_facts;
 mod orders;
 mod outbox;
@@ -39,6 +41,11 @@ pub use handlers::{
 };
 pub use issued::{IssuedDocument, IssuedLine};
 pub use letter::MailPorts;
+pub use mariadb::{
+    Freshness, InvalidInvoicesSetting, InvoicePorts, InvoiceTables, InvoiceTablesState, InvoiceTablesStatus,
+    InvoiceUrls, InvoicesSetting, InvoicesVerified, ReadFailure, RebuildError, VerifyInvoicesError,
+    verify_invoices,
+};
 pub use order_facts::{FactReader, FactsError, KnownShow, OrderFacts, TicketFacts};
 pub use orders::{Orders, OrdersAddressError};
 pub use papers::{PaperStyle, description, receipt_kind, receipt_sheet, ticket_sheet};

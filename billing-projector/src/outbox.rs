@@ -153,7 +153,9 @@ impl Outbox {
             record.entry(place.0).or_default().extend(command);
         }
         metrics::counter!("billing_mails_total").increment(sent as u64);
+        fail::fail_point!("billing::before-writing-down", |_| (0, None));
         self.desk.write_down(record).await;
+        fail::fail_point!("billing::written-down", |_| (0, None));
         (sent, trouble)
     }
 

@@ -227,6 +227,7 @@ impl FolioDesk {
         let (loaded, public) = (loaded(false), caf.clone());
         // The key first: a folio without one could be used and never stamped.
         self.keep(file, Authorisation { caf, key }).await?;
+        fail::fail_point!("billing::folio-key-kept", |_| Err(FolioError::NotOpen));
         match books.carry_out(&[command], now).await?.remove(0) {
             Ok(_) => Ok(loaded),
             // Somebody with another folder was faster: with this key documents would be stamped for folios of another.

@@ -154,7 +154,10 @@ impl Submission {
                 return true;
             }
         };
-        match self.ports.authority.submit(sealed).await {
+        fail::fail_point!("billing::before-submitting", |_| false);
+        let answer = self.ports.authority.submit(sealed).await;
+        fail::fail_point!("billing::submitted", |_| false);
+        match answer {
             Ok(track_id) => self.was_submitted(items, track_id, round).await,
             // It may have taken it: the next try finds that out.
             Err(error @ SubmitError::Unavailable) => {
@@ -216,6 +219,7 @@ impl Submission {
             record.entry(books).or_default().push(command);
         }
         self.desk.write_down(record).await;
+        fail::fail_point!("billing::submission-written-down");
         round.went_on = true;
         measures::submitted(&items, self.desk.now());
         for item in items {
@@ -305,7 +309,9 @@ impl Submission {
             let command = BillingCommand::RecordVerdict { document: place.1, refusal };
             record.entry(place.0).or_default().push(command);
         }
+        fail::fail_point!("billing::before-verdict");
         self.desk.write_down(record).await;
+        fail::fail_point!("billing::verdict-written-down");
         round.went_on = true;
         measures::verdicts(counts);
     }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod documents;
+mod ended_between_steps;
 mod endpoints;
 mod folios;
 #[path = "../../../projections/tests/history/mod.rs"]

@@ -10,7 +10,7 @@ use ticketflow_fiscal_chile::{MAX_DOCUMENTS, Refusal, SubmissionStatus};
 use crate::world::*;
 
 /// The books say once of each document that it was taken, and the authority has every one of them, byte for byte.
-async fn taken_once(world: &World) {
+pub(crate) async fn taken_once(world: &World) {
     let issued: BTreeSet<DocumentId> =
         world.documents().into_iter().map(|(_, _, view)| view.document).collect();
     let taken = world.count(accepted);

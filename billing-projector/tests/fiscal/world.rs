@@ -31,7 +31,7 @@ use ticketflow_ticket_code::TicketSigner;
 use crate::history::{self, Decided, History};
 
 /// Past this a wait has failed.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 /// 2030-01-01T00:00:00Z.
 const START_MS: i64 = 1_893_456_000_000;
 const FIRST_RUT: u32 = 12_000_000;
@@ -253,17 +253,19 @@ impl World {
 
     /// Until everything that was sold has its document, and the authority took all of them.
     pub(crate) async fn all_taken(&self, billing: &BillingHandle) {
-        until("the authority took everything", billing, |status| {
-            // Recording moves the head, and following catches up with it: the books decide.
-            status.phase == Phase::Live
-                && status.position == self.log.head().position
-                && Books::open(self.store(), self.options.series)
-                    .unwrap()
-                    .state()
-                    .open()
-                    .all(|(_, progress)| progress.is_accepted)
-        })
-        .await;
+        until("the authority took everything", billing, |_| self.is_all_taken(billing)).await;
+    }
+
+    pub(crate) fn is_all_taken(&self, billing: &BillingHandle) -> bool {
+        // Recording moves the head, and following catches up with it: the books decide.
+        let status = billing.status();
+        status.phase == Phase::Live
+            && status.position == self.log.head().position
+            && Books::open(self.store(), self.options.series)
+                .unwrap()
+                .state()
+                .open()
+                .all(|(_, progress)| progress.is_accepted)
     }
 
     /// How often the books say each of these of a document.

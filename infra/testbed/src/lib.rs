@@ -7,16 +7,19 @@
 mod error;
 mod http_probe;
 mod load_balancer;
+mod mariadb;
 mod nats;
 mod ports;
 mod postgres;
 mod process;
 mod program;
+mod server_user;
 mod smtp;
 mod tcp_proxy;
 
 pub use error::TestbedError;
 pub use load_balancer::{Backends, LoadBalancer, Routing};
+pub use mariadb::{MariaDb, MariaDbPair};
 pub use nats::{NatsCluster, NatsServer};
 pub use ports::free_port;
 pub use postgres::Postgres;

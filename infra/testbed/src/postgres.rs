@@ -1,8 +1,6 @@
 //! A private PostgreSQL server with durable settings.
 
-use std::fs::Permissions;
 use std::net::SocketAddr;
-use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,6 +12,7 @@ use crate::error::{Doing, TestbedError};
 use crate::ports::free_port;
 use crate::process::ServerProcess;
 use crate::program::{postgres_binaries, run};
+use crate::server_user::{ServerUser, random_password};
 
 /// The user that Debian's packages make; the server refuses to run as root.
 const SERVER_USER: &str = "postgres";
@@ -37,7 +36,7 @@ const FOREIGN_VARIABLES: [&str; 7] =
 #[derive(Debug)]
 pub struct Postgres {
     binaries: PathBuf,
-    user: Option<(u32, u32)>,
+    user: ServerUser,
     port: u16,
     process: ServerProcess,
     folder: tempfile::TempDir,
@@ -60,33 +59,17 @@ impl Postgres {
     /// As [`Self::start`].
     pub fn start_in(parent: &Path) -> Result<Self, TestbedError> {
         let binaries = postgres_binaries()?;
-        let user = if rustix::process::geteuid().is_root() {
-            Some(user_id(SERVER_USER).ok_or(TestbedError::Missing {
-                program: "the user postgres",
-                remedy: "PostgreSQL refuses to run as root; Debian's package makes the user",
-            })?)
-        } else {
-            None
-        };
-        let folder = tempfile::Builder::new().prefix("ticketflow-postgres-").tempdir_in(parent);
-        let folder = folder.doing("make a folder in", parent)?;
-        if let Some((user_id, group_id)) = user {
-            chown(folder.path(), Some(user_id), Some(group_id)).doing("give away", folder.path())?;
-        }
-        std::fs::set_permissions(folder.path(), Permissions::from_mode(0o700))
-            .doing("close", folder.path())?;
+        let refusal = "PostgreSQL refuses to run as root; Debian's package makes the user";
+        let user = ServerUser::named(SERVER_USER, "the user postgres", refusal)?;
+        let folder = user.folder("ticketflow-postgres-", parent)?;
         // SIGINT is the server's fast shutdown: clients are disconnected, everything is written.
         let process = ServerProcess::new("PostgreSQL", folder.path().join("server.log"), Signal::INT);
-        let mut password = [0; 16];
-        getrandom::fill(&mut password).expect("the system has randomness");
-        let password: String = password.iter().map(|byte| format!("{byte:02x}")).collect();
+        let password = random_password();
         let mut server = Self { binaries, user, port: free_port()?, process, folder, password };
         let data = server.data();
         let password_file = server.folder.path().join("password");
         std::fs::write(&password_file, &server.password).doing("write", &password_file)?;
-        if let Some((user_id, group_id)) = user {
-            chown(&password_file, Some(user_id), Some(group_id)).doing("give away", &password_file)?;
-        }
+        user.owns(&password_file)?;
         // Who may use the socket owns the folder; over TCP anybody on the machine could come, and a superuser can run programs.
         let initdb = [
             "--auth-local=trust",
@@ -107,9 +90,7 @@ impl Postgres {
 
     fn program(&self, name: &str) -> Command {
         let mut command = Command::new(self.binaries.join(name));
-        if let Some((user_id, group_id)) = self.user {
-            command.uid(user_id).gid(group_id);
-        }
+        self.user.runs(&mut command);
         for variable in FOREIGN_VARIABLES {
             command.env_remove(variable);
         }
@@ -218,11 +199,4 @@ impl Drop for Postgres {
         let _ = self.process.resume();
         let _ = self.process.stop();
     }
-}
-
-/// User and group id of a named user.
-fn user_id(name: &str) -> Option<(u32, u32)> {
-    let users = std::fs::read_to_string("/etc/passwd").ok()?;
-    let mut fields = users.lines().find(|line| line.split(':').next() == Some(name))?.split(':').skip(2);
-    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
 }

@@ -1,4 +1,4 @@
-//! Where the servers' programs are.
+//! Where the servers' programs are, and what they say when they are run to their end.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -57,6 +57,30 @@ pub(crate) fn haproxy() -> Result<PathBuf, TestbedError> {
     runs(&["haproxy", "/usr/sbin/haproxy"], "-v").ok_or(missing)
 }
 
+/// The programs of MariaDB: its server, which Debian keeps where only root has its path, and what prepares a folder for it.
+#[derive(Debug, Clone)]
+pub(crate) struct MariaDbPrograms {
+    pub(crate) server: PathBuf,
+    pub(crate) install: PathBuf,
+    pub(crate) client: PathBuf,
+}
+
+/// Those of MariaDB.
+pub(crate) fn mariadb() -> Result<MariaDbPrograms, TestbedError> {
+    let find = |programs: &[&str]| {
+        // Asked for its version, the program that prepares folders would prepare the system's.
+        runs(programs, "--help").ok_or(TestbedError::Missing {
+            program: "MariaDB",
+            remedy: "apt-get install mariadb-server, or run `make test`, which does",
+        })
+    };
+    Ok(MariaDbPrograms {
+        server: find(&["mariadbd", "/usr/sbin/mariadbd"])?,
+        install: find(&["mariadb-install-db", "/usr/bin/mariadb-install-db"])?,
+        client: find(&["mariadb", "/usr/bin/mariadb"])?,
+    })
+}
+
 /// nginx, where somebody has installed it: nothing here needs it to run.
 ///
 /// # Errors
@@ -78,6 +102,12 @@ pub(crate) fn python_with_aiosmtpd() -> Result<PathBuf, TestbedError> {
     })
 }
 
+/// The first of the programs that answers this question.
+fn runs(programs: &[&str], question: &str) -> Option<PathBuf> {
+    let says = |program: &&&str| Command::new(program).arg(question).output().is_ok();
+    programs.iter().find(says).map(PathBuf::from)
+}
+
 /// Output of a program that ran and succeeded.
 pub(crate) fn run(program: &'static str, command: &mut Command) -> Result<String, TestbedError> {
     let output = command.output().doing("run", program)?;
@@ -86,12 +116,6 @@ pub(crate) fn run(program: &'static str, command: &mut Command) -> Result<String
     }
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     Err(TestbedError::Failed { program, output: said })
-}
-
-/// The first of the programs that tells its version.
-fn runs(programs: &[&str], version: &str) -> Option<PathBuf> {
-    let says = |program: &&&str| Command::new(program).arg(version).output().is_ok();
-    programs.iter().find(says).map(PathBuf::from)
 }
 
 fn nats_version(program: &Path) -> Option<(u32, u32)> {

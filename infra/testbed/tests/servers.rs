@@ -4,7 +4,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use ticketflow_testbed::{NatsCluster, NatsServer, Postgres, SmtpFaults, SmtpServer, TestbedError};
+use ticketflow_testbed::{
+    MariaDb, MariaDbPair, NatsCluster, NatsServer, Postgres, SmtpFaults, SmtpServer, TestbedError,
+};
 
 #[test]
 fn postgres_keeps_what_it_committed_through_stop_kill_and_pause() {
@@ -32,6 +34,60 @@ fn postgres_keeps_what_it_committed_through_stop_kill_and_pause() {
     assert_eq!(seats(&postgres), "3");
     drop(postgres);
     assert!(!folder.exists(), "the folder goes with the server");
+}
+
+#[test]
+fn mariadb_keeps_what_it_committed_through_stop_kill_and_pause() {
+    let mut mariadb = MariaDb::start().expect("MariaDB runs");
+    let (folder, url) = (mariadb.folder().to_owned(), mariadb.url());
+    assert!(mariadb.version().expect("a version").contains("MariaDB"));
+    mariadb.query("CREATE TABLE seats (seat int PRIMARY KEY)").expect("a table");
+    let seats = |mariadb: &MariaDb| mariadb.query("SELECT count(*) FROM seats").expect("a count");
+    for (round, end) in ["stop", "kill", "kill"].into_iter().enumerate() {
+        mariadb.query(&format!("INSERT INTO seats VALUES ({round})")).expect("a row");
+        let before = mariadb.process_id().expect("it runs");
+        match end {
+            "stop" => mariadb.process().stop().expect("it stops"),
+            _ => mariadb.process().kill(),
+        }
+        assert!(mariadb.query("SELECT 1").is_err(), "it is down");
+        mariadb.restart().expect("it comes up again");
+        assert_ne!(mariadb.process_id(), Some(before));
+        assert_eq!((seats(&mariadb), mariadb.url()), ((round + 1).to_string(), url.clone()));
+    }
+    let error = mariadb.query("SELECT * FROM nowhere").expect_err("no such table");
+    assert!(error.to_string().contains("nowhere"), "{error}");
+    mariadb.process().pause().expect("it pauses");
+    assert!(mariadb.query("SELECT 1").is_err(), "nobody answers");
+    mariadb.process().resume().expect("it goes on");
+    assert_eq!(seats(&mariadb), "3");
+    drop(mariadb);
+    assert!(!folder.exists(), "the folder goes with the server");
+}
+
+#[test]
+fn a_mariadb_replica_follows_its_primary_through_the_loss_of_either() {
+    let mut pair = MariaDbPair::start().expect("two servers run");
+    let (folders, count) =
+        ([pair.primary.folder().to_owned(), pair.replica.folder().to_owned()], "SELECT count(*) FROM seats");
+    pair.primary
+        .query("CREATE TABLE seats (seat int PRIMARY KEY); INSERT INTO seats VALUES (1)")
+        .expect("a row");
+    pair.catch_up().expect("the replica has it");
+    assert_eq!(pair.replica.query(count).expect("a count"), "1");
+    assert_eq!(pair.replica.query("SELECT @@read_only").expect("a setting"), "1");
+    pair.primary.process().kill();
+    assert_eq!(pair.replica.query(count).expect("a count"), "1", "it serves alone");
+    pair.primary.restart().expect("the primary comes back");
+    pair.primary.query("INSERT INTO seats VALUES (2)").expect("a row");
+    pair.catch_up().expect("the replica went on by itself");
+    pair.replica.process().kill();
+    pair.primary.query("INSERT INTO seats VALUES (3)").expect("a row");
+    pair.replica.restart().expect("the replica comes back");
+    pair.catch_up().expect("it has what it missed");
+    assert_eq!(pair.replica.query(count).expect("a count"), "3");
+    drop(pair);
+    assert!(folders.iter().all(|folder| !folder.exists()), "the folders go with the servers");
 }
 
 /// Sends one line and gives the first line of the answer that is not a greeting.

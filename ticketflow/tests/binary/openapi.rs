@@ -91,7 +91,9 @@ fn every_body_has_an_example_that_fits() {
         let successes = answers.filter(|(status, _)| status.starts_with('2')).map(|(_, answer)| answer);
         for body in std::iter::once(&operation["requestBody"]).chain(successes) {
             for (media_type, content) in contract.resolve(body)["content"].as_object().into_iter().flatten() {
-                if ["application/octet-stream", "application/pdf", "application/xml"].contains(&media_type.as_str()) {
+                if ["application/octet-stream", "application/pdf", "application/xml"]
+                    .contains(&media_type.as_str())
+                {
                     continue;
                 }
                 let own = &content["example"];

@@ -3,29 +3,30 @@
 //! Invariant: selling never waits for it. What passes by itself is waited for, with pauses that grow to a bound; what does not stops
 //! billing, says so, and stops nothing else.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ticketflow_domain::Timestamp;
 use ticketflow_domain::billing::{
-    BillingCommand, BillingRejection, DocumentType, FolioStock, Issuer, Scheme, SeriesCode,
+    BillingCommand, DocumentId, DocumentType, FolioStock, Issuer, Scheme, SeriesCode,
 };
-use ticketflow_event_store::{EventStore, FeedError, Position};
+use ticketflow_domain::{OrderId, Timestamp};
+use ticketflow_event_store::{EventStore, Position};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use crate::books::BooksError;
 use crate::buffer_reader::BufferReader;
+use crate::desk::{Desk, Interruption, Pause, enter, lock};
+use crate::fiscal::{FiscalPorts, Submission, announce};
 use crate::follower::Follower;
 use crate::letter::MailPorts;
-use crate::order_facts::{FactReader, FactsError};
-use crate::orders::{Lease, LeaseError, Orders};
+use crate::order_facts::FactReader;
+use crate::orders::{Lease, Orders};
 use crate::outbox::Outbox;
 use crate::shelf::Shelf;
 
-/// First and longest pause after failures that follow each other.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 /// Threads that do not block. Drawing and disks have others, made as they are needed.
 const THREADS: usize = 2;
 /// How far they give way to others; 19 is the most.
@@ -58,6 +59,8 @@ pub struct BillingPorts {
     pub orders: Option<Orders>,
     /// How documents are mailed; `None`: they are not.
     pub mail: Option<MailPorts>,
+    /// How documents come before the authority; `None` where there is none.
+    pub fiscal: Option<FiscalPorts>,
     /// The time.
     pub now: fn() -> Timestamp,
 }
@@ -77,6 +80,19 @@ pub enum Phase {
     Stopped,
 }
 
+/// A document that the authority did not take, or that could not be brought before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedDocument {
+    /// Which.
+    pub document: DocumentId,
+    /// Of which order.
+    pub order_id: OrderId,
+    /// When it was issued.
+    pub issued_at: Timestamp,
+    /// In the authority's words.
+    pub reason: String,
+}
+
 /// How billing is doing.
 #[derive(Debug, Clone)]
 pub struct BillingStatus {
@@ -94,40 +110,12 @@ pub struct BillingStatus {
     pub mail_error: Option<String>,
     /// Why orders do not come through the durable buffer; `None` when they do, or there is none.
     pub buffer_error: Option<String>,
-}
-
-/// What the parts of billing share.
-pub(crate) struct Desk {
-    pub(crate) ports: Arc<BillingPorts>,
-    pub(crate) options: BillingOptions,
-    shelf: tokio::sync::Mutex<Shelf>,
-    pub(crate) status: Arc<Mutex<BillingStatus>>,
-    /// Told when there are new documents.
-    pub(crate) issued: Notify,
-    pub(crate) stopping: watch::Receiver<bool>,
-}
-
-impl Desk {
-    pub(crate) fn status(&self) -> MutexGuard<'_, BillingStatus> {
-        lock(&self.status)
-    }
-
-    pub(crate) fn now(&self) -> Timestamp {
-        (self.ports.now)()
-    }
-
-    /// The books, with what others wrote into them: operators, mostly. Reads the disk if they did.
-    pub(crate) async fn shelf(&self) -> Result<tokio::sync::MutexGuard<'_, Shelf>, BooksError> {
-        let mut shelf = self.shelf.lock().await;
-        shelf.refresh()?;
-        Ok(shelf)
-    }
-
-    /// Comes to its end when billing is to stop.
-    pub(crate) async fn stopped(&self) {
-        // Whoever could say so is gone: the same.
-        let _ = self.stopping.clone().wait_for(|stopping| *stopping).await;
-    }
+    /// Why the authority was not reached the last time; `None` when it was.
+    pub authority_error: Option<String>,
+    /// Documents that the authority was not given yet.
+    pub unsubmitted: usize,
+    /// Documents that it did not take, the first thousand.
+    pub refused: Vec<RefusedDocument>,
 }
 
 /// Billing at work. It ends when this is dropped.
@@ -137,6 +125,22 @@ pub struct BillingHandle {
     task: JoinHandle<()>,
     /// Threads of its own, which give way to those that sell. Taken when this is dropped.
     threads: Option<Runtime>,
+    resubmission: Resubmission,
+}
+
+/// Has refused documents submitted again. Clones are the same.
+#[derive(Clone, Default)]
+pub struct Resubmission {
+    wanted: Arc<AtomicBool>,
+    told: Arc<Notify>,
+}
+
+impl Resubmission {
+    /// All that are refused now, once each.
+    pub fn ask(&self) {
+        self.wanted.store(true, Ordering::SeqCst);
+        self.told.notify_one();
+    }
 }
 
 impl BillingHandle {
@@ -150,6 +154,12 @@ impl BillingHandle {
     pub fn reporter(&self) -> impl Fn() -> BillingStatus + Send + Sync + 'static {
         let status = self.status.clone();
         move || lock(&status).clone()
+    }
+
+    /// What has refused documents submitted again.
+    #[must_use]
+    pub fn resubmission(&self) -> Resubmission {
+        self.resubmission.clone()
     }
 
     /// Whether it is over: stopped, or ended by an error of this software.
@@ -178,56 +188,6 @@ impl Drop for BillingHandle {
     }
 }
 
-fn lock(status: &Mutex<BillingStatus>) -> MutexGuard<'_, BillingStatus> {
-    status.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Why a part of billing does not go on.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Interruption {
-    #[error(transparent)]
-    Books(#[from] BooksError),
-    #[error(transparent)]
-    Facts(#[from] FactsError),
-    #[error("the log cannot be followed")]
-    Feed(#[from] FeedError),
-    #[error("reading ended by an error of this software")]
-    Task(#[from] tokio::task::JoinError),
-    #[error("the books refuse: {0}")]
-    Refused(BillingRejection),
-    #[error(transparent)]
-    Lease(#[from] LeaseError),
-}
-
-impl Interruption {
-    /// Whether trying again may help.
-    pub(crate) fn passes(&self) -> bool {
-        match self {
-            Self::Books(BooksError::Append(_))
-            | Self::Refused(BillingRejection::NoFolioLeft(_))
-            | Self::Lease(_) => true,
-            Self::Books(_) | Self::Facts(_) | Self::Feed(_) | Self::Task(_) | Self::Refused(_) => false,
-        }
-    }
-}
-
-/// Pauses after failures that follow each other.
-pub(crate) struct Pause(Duration);
-
-impl Default for Pause {
-    fn default() -> Self {
-        Self(PAUSE.0)
-    }
-}
-
-impl Pause {
-    /// Waits, twice as long each time.
-    pub(crate) async fn wait(&mut self) {
-        tokio::time::sleep(self.0).await;
-        self.0 = (self.0 * 2).min(PAUSE.1);
-    }
-}
-
 /// Starts to give documents to what the store has and gets, on threads that give way to all others of the process.
 ///
 /// # Errors
@@ -248,10 +208,15 @@ pub fn start(ports: BillingPorts, options: BillingOptions) -> Result<BillingHand
         stock: Vec::new(),
         mail_error: None,
         buffer_error: None,
+        authority_error: None,
+        unsubmitted: 0,
+        refused: Vec::new(),
     }));
+    announce();
     let (stop, stopping) = watch::channel(false);
-    let task = threads.spawn(run(ports, options, status.clone(), stopping));
-    Ok(BillingHandle { status, stop, task, threads: Some(threads) })
+    let resubmission = Resubmission::default();
+    let task = threads.spawn(run(ports, options, status.clone(), stopping, resubmission.clone()));
+    Ok(BillingHandle { status, stop, task, threads: Some(threads), resubmission })
 }
 
 fn give_way() {
@@ -266,11 +231,12 @@ async fn run(
     options: BillingOptions,
     status: Arc<Mutex<BillingStatus>>,
     stopping: watch::Receiver<bool>,
+    resubmission: Resubmission,
 ) {
     let ports = Arc::new(ports);
     let mut pause = Pause::default();
     while !*stopping.borrow() {
-        match turn(&ports, &options, &status, stopping.clone()).await {
+        match turn(&ports, &options, &status, stopping.clone(), &resubmission).await {
             Ok(Ended::Lost) => lock(&status).position = 0,
             Ok(Ended::Done) => return,
             Err(error) if error.passes() => {
@@ -296,6 +262,7 @@ async fn turn(
     options: &BillingOptions,
     status: &Arc<Mutex<BillingStatus>>,
     mut stopping: watch::Receiver<bool>,
+    resubmission: &Resubmission,
 ) -> Result<Ended, Interruption> {
     let mut lease = None;
     if let Some(orders) = &ports.orders {
@@ -315,6 +282,8 @@ async fn turn(
         shelf,
         status: status.clone(),
         issued: Notify::new(),
+        to_submit: resubmission.told.clone(),
+        resubmit: resubmission.wanted.clone(),
         stopping,
     });
     let parts = async {
@@ -328,6 +297,11 @@ async fn turn(
             async {
                 if let Some(mail) = &ports.mail {
                     Outbox::new(desk.clone(), mail.clone()).run().await;
+                }
+            },
+            async {
+                if let Some(fiscal) = &ports.fiscal {
+                    Submission::new(desk.clone(), fiscal.clone()).run().await;
                 }
             },
         );
@@ -354,22 +328,9 @@ async fn open(ports: &BillingPorts, options: &BillingOptions) -> Result<Shelf, I
         let opened = shelf.carry_out(&[open], (ports.now)()).await?;
         opened.into_iter().try_for_each(|answer| answer.map(drop)).map_err(Interruption::Refused)?;
     }
-    Ok(shelf)
-}
-
-/// Says what it waits for, or why it has stopped.
-pub(crate) fn enter(status: &Mutex<BillingStatus>, phase: Phase, error: &Interruption) {
-    let text = with_causes(error);
-    match phase {
-        Phase::Stopped => tracing::error!(error = text, "billing has stopped; selling goes on"),
-        _ => tracing::warn!(error = text, "billing waits; selling goes on"),
+    if let Some(fiscal) = ports.fiscal.as_ref().filter(|_| options.issuer.is_demo) {
+        fiscal.folios.load_first_test_ranges().await.map_err(Interruption::TestFolios)?;
+        shelf = tokio::task::spawn_blocking(move || shelf.refresh().map(|()| shelf)).await??;
     }
-    let mut status = lock(status);
-    (status.phase, status.last_error) = (phase, Some(text));
-}
-
-/// An error with what caused it, in a line.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+    Ok(shelf)
 }

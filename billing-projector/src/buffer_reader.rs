@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ticketflow_event_store::Position;
 
-use crate::billing::{Desk, Interruption, Pause, with_causes};
+use crate::desk::{Desk, Interruption, Pause, with_causes};
 use crate::issuing::Given;
 use crate::order_facts::FactsError;
 use crate::orders::{Consumed, Orders, OrdersConsumer};

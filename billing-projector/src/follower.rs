@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use ticketflow_event_store::{Feed, FeedChunk, Position};
 
-use crate::billing::{Desk, Interruption, Pause, Phase, enter};
+use crate::billing::Phase;
+use crate::desk::{Desk, Interruption, Pause, enter};
 use crate::order_facts::FactsError;
 use crate::sources::{Source, Sources};
 

@@ -6,11 +6,10 @@
 use ticketflow_domain::billing::{BillingCommand, BillingRejection, FolioStock};
 use ticketflow_event_store::Position;
 
-use crate::billing::{Desk, Interruption, Phase};
+use crate::billing::Phase;
+use crate::desk::{Desk, Interruption};
+use crate::fiscal::LOW_STOCK;
 use crate::sources::Source;
-
-/// Below so many folios of a kind operators are warned: an hour of a large on-sale.
-const LOW_STOCK: u64 = 10_000;
 
 /// What became of an order or refund.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +56,7 @@ impl Desk {
         if issued > 0 {
             metrics::counter!("billing_documents_total").increment(issued as u64);
             self.issued.notify_one();
+            self.to_submit.notify_one();
         }
         if !park.is_empty() {
             tracing::error!(

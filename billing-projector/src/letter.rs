@@ -5,13 +5,13 @@ use std::sync::Arc;
 use jiff::Zoned;
 use ticketflow_documents::Language;
 use ticketflow_domain::billing::{DocumentId, DocumentType, DocumentView, OrderDocuments};
-use ticketflow_domain::plan::ZoneKind;
 use ticketflow_domain::{Money, OrderId, TicketId, Timestamp};
 use ticketflow_mail::{
     Attachment, ComposeError, Mail, MailKind, MailTransport, MediaType, MessageId, OrderMail, Receipt,
     ReceiptKind, Seat, SendMailError, compose,
 };
 
+use crate::issued::{IssuedLine, line};
 use crate::papers::PaperStyle;
 use crate::press::{Copy, Press, PressError};
 use crate::words;
@@ -115,7 +115,11 @@ impl Letter {
             show: facts.show.name.clone(),
             venue: facts.show.venue.clone(),
             starts_at: Zoned::new(jiff_timestamp(facts.show.starts_at), ports.style.time_zone.clone()),
-            seats: facts.tickets.iter().map(|ticket| seat(copy, ticket.seat, ports.style.language)).collect(),
+            seats: facts
+                .tickets
+                .iter()
+                .map(|ticket| seat(&line(facts, ticket), ports.style.language))
+                .collect(),
             total: Money { amount: self.view.amounts.total, currency: self.documents.currency },
             order: self.order_id,
             order_page: ports
@@ -133,7 +137,7 @@ impl Letter {
     async fn attachments(&self, ports: &MailPorts, copy: &Arc<Copy>) -> Result<Vec<Attachment>, PressError> {
         let Self { documents, view, .. } = self;
         let pdf = |name: String, bytes| Attachment { file_name: name, media_type: MediaType::Pdf, bytes };
-        let mut attachments = Vec::with_capacity(2);
+        let mut attachments = Vec::with_capacity(3);
         if view.refund_id.is_none() {
             let refunded = self.refunded(&ports.press).await?;
             let live = move |ticket: TicketId| !refunded.contains(&ticket);
@@ -143,7 +147,12 @@ impl Letter {
         }
         let receipt = ports.press.receipt(documents, *view, copy.clone(), ports.style.clone()).await?;
         let name = words::document_file(ports.style.language, view.document.document_type);
-        attachments.push(pdf(format!("{name}-{}.pdf", view.document.folio), receipt));
+        let name = format!("{name}-{}", view.document.folio);
+        attachments.push(pdf(format!("{name}.pdf"), receipt));
+        if let Some(signed) = ports.press.signed(documents, *view, copy.clone()).await? {
+            let (file_name, bytes) = (format!("{name}.xml"), signed.to_xml());
+            attachments.push(Attachment { file_name, media_type: MediaType::Xml, bytes });
+        }
         Ok(attachments)
     }
 
@@ -158,14 +167,12 @@ impl Letter {
     }
 }
 
-fn seat(copy: &Copy, seat: ticketflow_domain::SeatIndex, language: Language) -> Seat {
-    let seating = &copy.facts.show.seating;
-    let place = seating.place(seat);
-    let label = match &seating.zone(seat).kind {
-        ZoneKind::General(_) => words::general_place(language).to_owned(),
-        ZoneKind::Numbered(_) => words::place(language, place.row, &place.number.to_string()),
+fn seat(line: &IssuedLine<'_>, language: Language) -> Seat {
+    let label = match line.place {
+        None => words::general_place(language).to_owned(),
+        Some((row, number)) => words::place(language, row, &number.to_string()),
     };
-    Seat { label, zone: place.zone.to_owned() }
+    Seat { label, zone: line.zone.to_owned() }
 }
 
 fn jiff_timestamp(at: Timestamp) -> jiff::Timestamp {

@@ -8,8 +8,11 @@ mod billing;
 mod books;
 mod buffer_reader;
 mod buyers;
+mod desk;
+mod fiscal;
 mod follower;
 mod handlers;
+mod issued;
 mod issuing;
 mod letter;
 mod mariadb;
@@ -22,13 +25,21 @@ mod shelf;
 mod sources;
 mod words;
 
-pub use billing::{BillingHandle, BillingOptions, BillingPorts, BillingStatus, Phase, start};
+pub use billing::{
+    BillingHandle, BillingOptions, BillingPorts, BillingStatus, Phase, RefusedDocument, Resubmission, start,
+};
 pub use books::{Books, BooksError};
 pub use buyers::{Buyer, BuyerError, Buyers};
-pub use handlers::{
-    DocumentPorts, FindPapers, ListParked, OrderPapers, PoisonPorts, openapi, poison_openapi, poison_router,
-    router,
+pub use fiscal::{
+    AuthorityControl, FiscalAuthority, FiscalError, FiscalKeys, FiscalOffice, FiscalPorts, FolioDesk,
+    FolioError, FolioLine, InvalidAuthorityControl, InvalidResolution, KeyFileError, LoadedFolios,
+    Resolution, TestIssuer, chilean_document,
 };
+pub use handlers::{
+    DocumentPorts, FindPapers, FiscalHttpPorts, ListParked, ListRefused, OrderPapers, PoisonPorts,
+    fiscal_openapi, fiscal_router, openapi, poison_openapi, poison_router, router,
+};
+pub use issued::{IssuedDocument, IssuedLine};
 pub use letter::MailPorts;
 pub use mariadb::{
     Freshness, InvalidInvoicesSetting, InvoicePorts, InvoiceTables, InvoiceTablesState, InvoiceTablesStatus,
@@ -39,3 +50,5 @@ pub use order_facts::{FactReader, FactsError, KnownShow, OrderFacts, TicketFacts
 pub use orders::{Orders, OrdersAddressError};
 pub use papers::{PaperStyle, description, receipt_kind, receipt_sheet, ticket_sheet};
 pub use press::{Copy, Press, PressError};
+/// The kinds of documents of the Chilean authority.
+pub use ticketflow_fiscal_chile::DocumentType as ChileanDocumentType;

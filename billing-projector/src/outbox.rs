@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use ticketflow_domain::billing::{BillingCommand, DocumentId};
 use tokio::task::JoinSet;
 
-use crate::billing::{Desk, Pause, with_causes};
 use crate::books::BooksError;
+use crate::desk::{Desk, Pause, with_causes};
 use crate::letter::{Letter, LetterError, MailPorts};
 
 /// Mails of one round: what they came to is written down together.
@@ -154,7 +154,7 @@ impl Outbox {
         }
         metrics::counter!("billing_mails_total").increment(sent as u64);
         fail::fail_point!("billing::before-writing-down", |_| (0, None));
-        self.write_down(record).await;
+        self.desk.write_down(record).await;
         fail::fail_point!("billing::written-down", |_| (0, None));
         (sent, trouble)
     }
@@ -189,27 +189,5 @@ impl Outbox {
             error: text.to_owned(),
             attempts,
         })
-    }
-
-    async fn record(&self, books: usize, commands: &[BillingCommand]) -> Result<(), BooksError> {
-        self.desk.shelf().await?.record(books, commands, self.desk.now()).await
-    }
-
-    /// Until it is written, or billing is to stop: nothing else is sent before, or it would be sent again.
-    async fn write_down(&self, record: BTreeMap<usize, Vec<BillingCommand>>) {
-        let mut pause = Pause::default();
-        for (books, commands) in record {
-            loop {
-                let Err(error) = self.record(books, &commands).await else { break };
-                tracing::warn!(
-                    error = with_causes(&error),
-                    "mails that were sent cannot be written down yet"
-                );
-                tokio::select! {
-                    () = pause.wait() => {}
-                    () = self.desk.stopped() => return,
-                }
-            }
-        }
     }
 }

@@ -1,4 +1,5 @@
-//! From what was issued to what is printed: the sheets of tickets, receipts and credit notes. Pure.
+//! From what was issued to what is printed: the sheets of tickets, receipts and credit notes, whatever the rules. Pure. What an authority
+//! wants besides is for the files of its country, which hand in the stamp.
 //!
 //! Invariant: the same facts give the same sheet, so that a document is made again instead of being stored.
 
@@ -8,14 +9,12 @@ use ticketflow_documents::{
     Buyer as PrintedBuyer, FiscalStamp, Issuer as PrintedIssuer, Language, Place, ReceiptKind, ReceiptLine,
     ReceiptSheet, Reference, Tax, Ticket, TicketSheet, Totals,
 };
-use ticketflow_domain::billing::{
-    CHILEAN_VAT_PERCENT, DocumentType, DocumentView, Issuer, OrderDocuments, Scheme,
-};
-use ticketflow_domain::plan::ZoneKind;
+use ticketflow_domain::billing::{CHILEAN_VAT_PERCENT, DocumentType, Issuer};
 use ticketflow_domain::{Money, TicketId, Timestamp};
 use ticketflow_ticket_code::{TicketCode, TicketSigner};
 
 use crate::buyers::Buyer;
+use crate::issued::{IssuedDocument, IssuedLine, line};
 use crate::order_facts::{OrderFacts, TicketFacts};
 use crate::words;
 
@@ -69,17 +68,14 @@ pub fn ticket_sheet(
 }
 
 fn printed(facts: &OrderFacts, ticket: &TicketFacts, signer: &TicketSigner) -> Ticket {
-    let seating = &facts.show.seating;
-    let place = seating.place(ticket.seat);
+    let line = line(facts, ticket);
     Ticket {
-        zone: place.zone.to_owned(),
-        place: match &seating.zone(ticket.seat).kind {
-            ZoneKind::General(_) => Place::GeneralAdmission,
-            ZoneKind::Numbered(_) => {
-                Place::Seat { row: place.row.to_owned(), seat: place.number.to_string() }
-            }
+        zone: line.zone.to_owned(),
+        place: match line.place {
+            None => Place::GeneralAdmission,
+            Some((row, number)) => Place::Seat { row: row.to_owned(), seat: number.to_string() },
         },
-        price: price(facts, ticket),
+        price: Money { amount: line.price, currency: facts.show.currency },
         code: signer.sign(&TicketCode {
             ticket_id: ticket.ticket_id,
             show_id: facts.show.show_id,
@@ -89,29 +85,23 @@ fn printed(facts: &OrderFacts, ticket: &TicketFacts, signer: &TicketSigner) -> T
     }
 }
 
-fn price(facts: &OrderFacts, ticket: &TicketFacts) -> Money {
-    Money { amount: facts.show.seating.price(ticket.seat), currency: facts.show.currency }
-}
-
 /// A receipt or credit note of an order.
 #[must_use]
 pub fn receipt_sheet(
-    documents: &OrderDocuments,
-    view: &DocumentView,
-    facts: &OrderFacts,
-    buyer: Option<&Buyer>,
+    issued: &IssuedDocument<'_>,
     stamp: Option<FiscalStamp>,
     style: &PaperStyle,
 ) -> ReceiptSheet {
+    let (documents, view, facts) = (issued.documents, issued.view, issued.facts);
     let money = |amount| Money { amount, currency: documents.currency };
-    let line = |ticket: &TicketFacts| ReceiptLine {
-        description: description(facts, ticket, style.language),
+    let printed_line = |line: IssuedLine<'_>| ReceiptLine {
+        description: description(&facts.show.name, &line, style.language),
         quantity: 1,
-        amount: price(facts, ticket),
+        amount: Money { amount: line.price, currency: facts.show.currency },
     };
     let amounts = &view.amounts;
     // Where nothing is taxed, there is nothing to take apart.
-    let is_taxed = documents.receipt.document.document_type == DocumentType::TaxedReceipt;
+    let is_taxed = issued.is_taxed();
     ReceiptSheet {
         language: style.language,
         is_demo: documents.issuer.is_demo,
@@ -119,22 +109,22 @@ pub fn receipt_sheet(
         folio: view.document.folio,
         issuer: printed_issuer(&documents.issuer),
         issued_on: style.local(view.issued_at).date(),
-        buyer: buyer.map(|buyer| PrintedBuyer {
+        buyer: issued.buyer.map(|buyer| PrintedBuyer {
             name: buyer.name.clone(),
-            rut: (documents.scheme == Scheme::Chile).then_some(buyer.rut),
+            rut: issued.is_fiscal().then_some(buyer.rut),
         }),
         order_reference: facts.order_id.to_string(),
-        reference: view.refund_id.map(|_| Reference {
-            kind: receipt_kind(documents.receipt.document.document_type),
-            folio: documents.receipt.document.folio,
-            issued_on: style.local(documents.receipt.issued_at).date(),
+        reference: issued.corrects().map(|receipt| Reference {
+            kind: receipt_kind(receipt.document.document_type),
+            folio: receipt.document.folio,
+            issued_on: style.local(receipt.issued_at).date(),
             reason: words::refund_reason(style.language, view.annuls).to_owned(),
         }),
-        lines: facts.tickets.iter().map(line).collect(),
+        lines: issued.lines().map(printed_line).collect(),
         totals: Totals {
             net: is_taxed.then(|| money(amounts.net)),
             tax: is_taxed.then(|| Tax { percent: CHILEAN_VAT_PERCENT as u8, amount: money(amounts.tax) }),
-            exempt: (documents.scheme == Scheme::Chile && amounts.exempt > 0).then(|| money(amounts.exempt)),
+            exempt: (issued.is_fiscal() && amounts.exempt > 0).then(|| money(amounts.exempt)),
             total: money(amounts.total),
         },
         stamp,
@@ -143,14 +133,12 @@ pub fn receipt_sheet(
 
 /// What a line says of a ticket: `Noche de Tangos: Platea, fila A, asiento 6`.
 #[must_use]
-pub fn description(facts: &OrderFacts, ticket: &TicketFacts, language: Language) -> String {
-    let seating = &facts.show.seating;
-    let place = seating.place(ticket.seat);
-    let seat = match &seating.zone(ticket.seat).kind {
-        ZoneKind::General(_) => words::general_place(language).to_owned(),
-        ZoneKind::Numbered(_) => words::place(language, place.row, &place.number.to_string()),
+pub fn description(show: &str, line: &IssuedLine<'_>, language: Language) -> String {
+    let seat = match line.place {
+        None => words::general_place(language).to_owned(),
+        Some((row, number)) => words::place(language, row, &number.to_string()),
     };
-    format!("{}: {}, {seat}", facts.show.name, place.zone)
+    format!("{show}: {}, {seat}", line.zone)
 }
 
 fn printed_issuer(issuer: &Issuer) -> PrintedIssuer {

@@ -1,4 +1,4 @@
-//! Makes the PDF documents of an order: reads what they are about, who bought, and has them drawn.
+//! Makes the documents of an order: reads what they are about, who bought, and has them signed, where an authority wants that, and drawn.
 //!
 //! Invariants: documents are made when they are asked for, and the same each time; as many are drawn at once as there are
 //! processors, and nobody waits for a turn without an end.
@@ -10,10 +10,13 @@ use ticketflow_documents::{RenderReceiptError, RenderTicketsError, render_receip
 use ticketflow_domain::billing::{DocumentView, OrderDocuments};
 use ticketflow_domain::{OrderId, TicketId};
 use ticketflow_event_store::Position;
+use ticketflow_fiscal_chile::SignedDocument;
 use ticketflow_ticket_code::TicketSigner;
 use tokio::sync::Semaphore;
 
 use crate::buyers::{Buyer, BuyerError, Buyers};
+use crate::fiscal::{FiscalError, FiscalOffice};
+use crate::issued::IssuedDocument;
 use crate::order_facts::{FactReader, FactsError, OrderFacts};
 use crate::papers::{PaperStyle, receipt_sheet, ticket_sheet};
 
@@ -35,6 +38,12 @@ pub enum PressError {
     /// The receipt cannot be drawn.
     #[error("the receipt cannot be drawn")]
     Receipt(#[from] RenderReceiptError),
+    /// An authority wants it signed, and the keys are not here.
+    #[error("fiscal documents are made by processes that have the fiscal keys, and this one has none")]
+    NoFiscalKeys,
+    /// An authority wants it signed, and it cannot be.
+    #[error("the document cannot be signed")]
+    Fiscal(#[from] FiscalError),
     /// Drawing panicked.
     #[error("drawing ended by an error of this software")]
     Task(#[from] tokio::task::JoinError),
@@ -50,7 +59,8 @@ impl PressError {
         match self {
             Self::Busy | Self::Task(_) => true,
             Self::Buyer(error) => error.passes(),
-            Self::Facts(_) | Self::Tickets(_) | Self::Receipt(_) => false,
+            Self::Fiscal(error) => error.passes(),
+            Self::NoFiscalKeys | Self::Facts(_) | Self::Tickets(_) | Self::Receipt(_) => false,
         }
     }
 }
@@ -70,6 +80,7 @@ pub struct Press {
     buyers: Buyers,
     signer: TicketSigner,
     turns: Arc<Semaphore>,
+    office: Option<Arc<FiscalOffice>>,
 }
 
 impl Press {
@@ -77,7 +88,13 @@ impl Press {
     #[must_use]
     pub fn new(facts: FactReader, buyers: Buyers, signer: TicketSigner) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { facts, buyers, signer, turns: Arc::new(Semaphore::new(processors)) }
+        Self { facts, buyers, signer, turns: Arc::new(Semaphore::new(processors)), office: None }
+    }
+
+    /// Makes fiscal documents as well.
+    #[must_use]
+    pub fn with_fiscal_office(self, office: Arc<FiscalOffice>) -> Self {
+        Self { office: Some(office), ..self }
     }
 
     /// What a document made for the event at this position is about, and for whom.
@@ -132,10 +149,38 @@ impl Press {
         copy: Arc<Copy>,
         style: PaperStyle,
     ) -> Result<Vec<u8>, PressError> {
-        let documents = documents.clone();
+        let (documents, office) = (documents.clone(), self.office.clone());
         self.draw(move || {
-            let sheet = receipt_sheet(&documents, &view, &copy.facts, copy.buyer.as_ref(), None, &style);
-            Ok(render_receipt(&sheet)?)
+            let issued = issued(&documents, &view, &copy);
+            if !issued.is_fiscal() {
+                return Ok(render_receipt(&receipt_sheet(&issued, None, &style))?);
+            }
+            let office = office.ok_or(PressError::NoFiscalKeys)?;
+            let stamp = office.printed_stamp(&issued, &office.sign(&issued)?)?;
+            // Of the day that the signed document says.
+            let style = PaperStyle { time_zone: office.time_zone().clone(), ..style };
+            Ok(render_receipt(&receipt_sheet(&issued, Some(stamp), &style))?)
+        })
+        .await
+    }
+
+    /// A receipt or credit note as its authority gets it; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`PressError`].
+    pub async fn signed(
+        &self,
+        documents: &OrderDocuments,
+        view: DocumentView,
+        copy: Arc<Copy>,
+    ) -> Result<Option<SignedDocument>, PressError> {
+        let (documents, office) = (documents.clone(), self.office.clone());
+        self.draw(move || {
+            let issued = issued(&documents, &view, &copy);
+            if !issued.is_fiscal() {
+                return Ok(None);
+            }
+            Ok(Some(office.ok_or(PressError::NoFiscalKeys)?.sign(&issued)?))
         })
         .await
     }
@@ -153,4 +198,8 @@ impl Press {
         })
         .await?
     }
+}
+
+fn issued<'a>(documents: &'a OrderDocuments, view: &'a DocumentView, copy: &'a Copy) -> IssuedDocument<'a> {
+    IssuedDocument { documents, view, facts: &copy.facts, buyer: copy.buyer.as_ref() }
 }

@@ -52,6 +52,11 @@ pub(crate) const fn general_place(language: Language) -> &'static str {
     }
 }
 
+/// Instead of lines that a credit note has no room for. Chilean documents are in Spanish.
+pub(crate) fn more_tickets(count: usize) -> String {
+    format!("Otras {count} entradas")
+}
+
 /// The name of a file with tickets.
 pub(crate) const fn tickets_file(language: Language) -> &'static str {
     match language {

@@ -14,7 +14,7 @@ use ticketflow_billing_projector::{
 };
 use ticketflow_command_service::Clock;
 use ticketflow_documents::Language;
-use ticketflow_domain::billing::{DocumentType, Issuer, Scheme, SeriesCode};
+use ticketflow_domain::billing::{Issuer, SeriesCode};
 use ticketflow_domain::show::TicketStatus;
 use ticketflow_event_store::EventStore;
 use ticketflow_http::OperatorKey;
@@ -24,6 +24,7 @@ use ticketflow_projections::{FollowerReport, ProjectionState, Projections, ReadM
 use ticketflow_ticket_code::TicketSigner;
 
 use crate::data_folder::DataFolder;
+use crate::fiscal::{Fiscal, FiscalArguments};
 
 /// The books of an installation that nobody has told who issues.
 const DEMO_SERIES: &str = "DEMO";
@@ -100,6 +101,8 @@ pub(crate) struct BillingArguments {
     /// Marks all documents as a demonstration without fiscal validity
     #[arg(long, env = "TICKETFLOW_ISSUER_DEMO", requires = "issuer_name")]
     issuer_demo: bool,
+    #[command(flatten)]
+    fiscal: FiscalArguments,
 }
 
 #[derive(Clone)]
@@ -127,6 +130,7 @@ impl BillingArguments {
     }
 
     fn options(&self) -> Result<BillingOptions> {
+        let is_demo = self.issuer_demo || self.issuer_name.is_none();
         let issuer = Issuer {
             name: self.issuer_name.clone().unwrap_or_else(|| DEMO_ISSUER.to_owned()),
             tax_id: self.issuer_tax_id.clone(),
@@ -134,8 +138,8 @@ impl BillingArguments {
             address: self.issuer_address.clone(),
             district: self.issuer_district.clone(),
             city: self.issuer_city.clone(),
-            resolution: String::new(),
-            is_demo: self.issuer_demo || self.issuer_name.is_none(),
+            resolution: self.fiscal.resolution(is_demo)?,
+            is_demo,
         };
         let series = match self.billing_series {
             Some(series) => series,
@@ -144,7 +148,13 @@ impl BillingArguments {
         if issuer.name.trim().is_empty() {
             bail!("--issuer-name is empty");
         }
-        Ok(BillingOptions { series, scheme: Scheme::Plain, issuer, receipt_type: DocumentType::Receipt })
+        let receipt_type = self.fiscal.receipt_type();
+        Ok(BillingOptions { series, scheme: receipt_type.scheme(), issuer, receipt_type })
+    }
+
+    /// The keys and the authority of an issuer of fiscal documents; `None` for others.
+    pub(crate) fn open_fiscal(&self, store: &EventStore, folder: &DataFolder) -> Result<Option<Fiscal>> {
+        self.fiscal.open(&self.options()?, store, folder)
     }
 }
 
@@ -161,6 +171,7 @@ pub(crate) struct Papers {
     press: Press,
     style: PaperStyle,
     models: Arc<ReadModels>,
+    fiscal: Option<Fiscal>,
 }
 
 impl Papers {
@@ -170,10 +181,14 @@ impl Papers {
         models: Arc<ReadModels>,
         keys: Arc<dyn CustomerKeys>,
         signer: TicketSigner,
+        fiscal: Option<Fiscal>,
     ) -> Result<Self> {
         let facts = fact_reader(store, &models);
-        let press = Press::new(facts.clone(), Buyers::new(store.log().clone(), keys), signer);
-        Ok(Self { facts, press, style: arguments.style()?, models })
+        let mut press = Press::new(facts.clone(), Buyers::new(store.log().clone(), keys), signer);
+        if let Some(fiscal) = &fiscal {
+            press = press.with_fiscal_office(fiscal.office.clone());
+        }
+        Ok(Self { facts, press, style: arguments.style()?, models, fiscal })
     }
 
     /// The documents' endpoints.
@@ -213,9 +228,15 @@ impl Papers {
             facts: self.facts.clone(),
             orders,
             mail,
+            fiscal: self.fiscal.as_ref().map(|fiscal| fiscal.ports(self.press.clone())),
             now: || Clock::System.now(),
         };
         ticketflow_billing_projector::start(ports, arguments.options()?).context("billing has no threads")
+    }
+
+    /// The operators' endpoints for folios and the authority, where fiscal documents are issued.
+    pub(crate) fn fiscal_router(&self, billing: &BillingHandle, operator_key: OperatorKey) -> Router {
+        self.fiscal.as_ref().map(|fiscal| fiscal.router(billing, operator_key)).unwrap_or_default()
     }
 }
 
@@ -239,8 +260,10 @@ pub(crate) fn watch(projections: Projections, billing: &BillingHandle) -> Projec
     projections.with_follower(
         "billing",
         move || {
-            let BillingStatus { phase, position, last_error, mail_error, buffer_error, .. } = report();
-            let last_error = last_error.or(buffer_error).or(mail_error);
+            let BillingStatus {
+                phase, position, last_error, mail_error, buffer_error, authority_error, ..
+            } = report();
+            let last_error = last_error.or(buffer_error).or(mail_error).or(authority_error);
             let state = match phase {
                 Phase::Standby => ProjectionState::Standby,
                 Phase::CatchingUp => ProjectionState::CatchingUp,

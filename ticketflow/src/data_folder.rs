@@ -21,6 +21,11 @@ impl DataFolder {
         self.data.join("vault").join("customers.keys")
     }
 
+    /// The keys of an issuer of fiscal documents: outside the log and its backups.
+    pub(crate) fn fiscal(&self) -> PathBuf {
+        self.data.join("fiscal")
+    }
+
     /// What the payment simulator charged.
     pub(crate) fn charges(&self) -> PathBuf {
         self.data.join("gateway").join("charges.jsonl")

@@ -7,6 +7,8 @@ mod data_folder;
 mod demo;
 mod doctor;
 mod export;
+mod fiscal;
+mod folios;
 mod gateway;
 mod health;
 mod hexadecimal;
@@ -71,6 +73,8 @@ enum Command {
     Rebuild(rebuild::RebuildArguments),
     /// Lists what billing gave up on, tries it again or gives it up
     Poison(poison::PoisonArguments),
+    /// Folios of fiscal documents: lists them, loads more, makes some for tests
+    Folios(folios::FoliosArguments),
     /// Writes the log as JSON lines, a batch each
     Export(export::ExportArguments),
     /// Makes a log from JSON lines, or moves a data folder to the servers of an event store
@@ -102,6 +106,7 @@ fn main() -> ExitCode {
         Command::Replay(arguments) => replay::run(arguments),
         Command::Rebuild(arguments) => rebuild::run(arguments),
         Command::Poison(arguments) => poison::run(arguments),
+        Command::Folios(arguments) => folios::run(arguments),
         Command::Export(arguments) => export::run(arguments),
         Command::Import(arguments) => import::run(arguments),
         Command::Plan(arguments) => plan::run(arguments),

@@ -159,10 +159,14 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
     if let Some(relay) = &relay {
         projections = buffer::watch(projections, relay);
     }
+    let fiscal = match &role.billing {
+        Some(issuer) => issuer.open_fiscal(&store, &arguments.store.folder)?,
+        None => None,
+    };
     let papers = match &keys {
         Some(keys) => {
             let (models, keys) = (models.clone(), keys.clone());
-            Some(Papers::new(&arguments.papers, &store, models, keys, signer.clone())?)
+            Some(Papers::new(&arguments.papers, &store, models, keys, signer.clone(), fiscal)?)
         }
         None => None,
     };
@@ -228,7 +232,10 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
         shell: shell.clone(),
         metrics,
     });
-    let documents = papers.as_ref().map(Papers::router).unwrap_or_default();
+    let mut documents = papers.as_ref().map(Papers::router).unwrap_or_default();
+    if let (Some(papers), Some(billing)) = (&papers, &billing) {
+        documents = documents.merge(papers.fiscal_router(billing, operator_key));
+    }
     let api = api(service, queries.merge(documents).merge(poison), probes, operator_key, simulator.as_ref());
     let router = match role.pages {
         Pages::None | Pages::Elsewhere(_) => {

@@ -19,7 +19,7 @@ use utoipa::openapi::{Components, InfoBuilder, OpenApi, OpenApiBuilder, RefOr, S
 use crate::health;
 
 /// As the sections of the document come.
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 9] = [
     ("Shows", "Performances: made, opened, closed and called off by organisers; listed for everybody."),
     (
         "Seats",
@@ -33,6 +33,10 @@ const TAGS: [(&str, &str); 8] = [
     (
         "Payment simulator",
         "Served while the simulator runs in the process, for operators: faults to set, charges made.",
+    ),
+    (
+        "Tax authority simulator",
+        "Served by a process that issues fiscal documents, for operators: faults to set.",
     ),
 ];
 
@@ -91,6 +95,7 @@ fn document() -> OpenApi {
         ticketflow_projections::openapi(),
         ticketflow_billing_projector::openapi(),
         ticketflow_billing_projector::poison_openapi(),
+        ticketflow_billing_projector::fiscal_openapi(),
         health::openapi(),
         simulator,
     ] {

@@ -1,7 +1,10 @@
 //! The documents of an order over HTTP: the order's id is the key to them, as to the order. And for operators, what billing gave up on.
 
+mod authority;
+mod folios;
 mod poison;
 mod receipts;
+mod refused;
 mod tickets;
 
 use std::sync::Arc;
@@ -19,7 +22,9 @@ use utoipa::openapi::OpenApi;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
+pub use folios::FiscalHttpPorts;
 pub use poison::{ListParked, PoisonPorts};
+pub use refused::ListRefused;
 
 use crate::papers::PaperStyle;
 use crate::press::{Press, PressError};
@@ -30,6 +35,8 @@ const PENDING_RETRY_SECONDS: u16 = 2;
 const ORDER_UNKNOWN: Problem = Problem::not_found("order_unknown", "There is no such order");
 const TICKET_REFUNDED: Problem = Problem::gone("ticket_given_back", "The ticket was given back");
 const DOCUMENT_UNKNOWN: Problem = Problem::not_found("document_unknown", "The order has no such document");
+const NO_FISCAL_DOCUMENT: Problem =
+    Problem::not_found("no_fiscal_document", "The document is not one of a tax authority");
 const UNAVAILABLE: Problem = Problem::unavailable("unavailable", "Temporarily unavailable", 1_000);
 
 /// An order as far as its documents need it.
@@ -63,6 +70,11 @@ pub fn poison_router(ports: PoisonPorts) -> Router {
     poison_table().into_router().with_state(Arc::new(ports))
 }
 
+/// The operators' endpoints of a process that issues fiscal documents.
+pub fn fiscal_router(ports: FiscalHttpPorts) -> Router {
+    fiscal_table().into_router().with_state(Arc::new(ports))
+}
+
 /// What the API's document says of the documents' endpoints.
 #[must_use]
 pub fn openapi() -> OpenApi {
@@ -73,6 +85,26 @@ pub fn openapi() -> OpenApi {
 #[must_use]
 pub fn poison_openapi() -> OpenApi {
     poison_table().into_document()
+}
+
+/// What the API's document says of the operators' endpoints for fiscal documents.
+#[must_use]
+pub fn fiscal_openapi() -> OpenApi {
+    fiscal_table().into_document()
+}
+
+fn fiscal_table() -> ApiRoutes<Arc<FiscalHttpPorts>> {
+    ApiRoutes::default()
+        .at("GET /v1/ops/folios", routes!(folios::list), &[UNAVAILABLE])
+        .at("POST /v1/ops/folios", routes!(folios::load), &folios::REFUSALS)
+        .at("GET /v1/ops/refused-documents", routes!(refused::list), &[])
+        .at("POST /v1/ops/refused-documents", routes!(refused::submit_again), &[])
+        .at("GET /simulator/fiscal-authority", routes!(authority::control), &[])
+        .at(
+            "PUT /simulator/fiscal-authority",
+            routes!(authority::set_control),
+            &[authority::CONTROL_OUT_OF_RANGE],
+        )
 }
 
 fn poison_table() -> ApiRoutes<Arc<PoisonPorts>> {
@@ -101,9 +133,14 @@ fn table() -> ApiRoutes<Arc<DocumentPorts>> {
         )
         .at("GET /v1/orders/{order}/receipt.pdf", routes!(receipts::receipt), &[ORDER_UNKNOWN, UNAVAILABLE])
         .at(
+            "GET /v1/orders/{order}/receipt.xml",
+            routes!(receipts::receipt_xml),
+            &[ORDER_UNKNOWN, NO_FISCAL_DOCUMENT, UNAVAILABLE],
+        )
+        .at(
             "GET /v1/orders/{order}/credit-notes/{file}",
             routes!(receipts::credit_note),
-            &[ORDER_UNKNOWN, DOCUMENT_UNKNOWN, UNAVAILABLE],
+            &[ORDER_UNKNOWN, DOCUMENT_UNKNOWN, NO_FISCAL_DOCUMENT, UNAVAILABLE],
         )
 }
 
@@ -171,9 +208,13 @@ fn pending() -> Response {
 
 /// Shown in the browser, saved under this name.
 fn pdf(name: &str, bytes: Vec<u8>) -> Response {
+    file(name, "application/pdf", bytes)
+}
+
+fn file(name: &str, media_type: &'static str, bytes: Vec<u8>) -> Response {
     let disposition = format!("inline; filename=\"{name}\"");
     let headers = [
-        (CONTENT_TYPE, "application/pdf"),
+        (CONTENT_TYPE, media_type),
         (CACHE_CONTROL, "private, no-store"),
         (CONTENT_DISPOSITION, &disposition),
     ];
@@ -184,6 +225,10 @@ fn pdf(name: &str, bytes: Vec<u8>) -> Response {
 fn press_problem(order_id: OrderId, error: &PressError) -> Problem {
     if matches!(error, PressError::Busy) {
         return UNAVAILABLE.detail("too many documents are asked for at once");
+    }
+    if matches!(error, PressError::NoFiscalKeys) {
+        return UNAVAILABLE
+            .detail("this process does not have the fiscal keys; ask the one that issues documents");
     }
     let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
     let error = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));

@@ -14,8 +14,8 @@ use ticketflow_http::{ApiJson, ApiPath, OperatorKey, Problem};
 use utoipa::ToSchema;
 
 use super::UNAVAILABLE;
-use crate::billing::with_causes;
 use crate::books::Books;
+use crate::desk::with_causes;
 
 /// So many are listed: who has more has one cause to find, not each.
 const MOST_LISTED: usize = 1_000;

@@ -79,6 +79,7 @@ async fn start_at(server: &NatsServer, log: &EmbeddedLog, name: &str) -> Billing
         facts: FactReader::new(log.clone()),
         orders: Some(orders),
         mail: None,
+        fiscal: None,
         now,
     };
     ticketflow_billing_projector::start(ports, options(Scheme::Plain, DocumentType::Receipt)).unwrap()

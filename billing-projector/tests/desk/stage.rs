@@ -61,7 +61,7 @@ pub(crate) fn start(log: &EmbeddedLog) -> BillingHandle {
 pub(crate) fn start_with(log: &EmbeddedLog, options: BillingOptions) -> BillingHandle {
     let facts = FactReader::new(log.clone());
     ticketflow_billing_projector::start(
-        BillingPorts { store: log.clone().into(), facts, orders: None, mail: None, now },
+        BillingPorts { store: log.clone().into(), facts, orders: None, mail: None, fiscal: None, now },
         options,
     )
     .unwrap()
@@ -220,6 +220,7 @@ impl Keys {
             facts: FactReader::new(log.clone()),
             orders: None,
             mail: Some(self.mail(log, to)),
+            fiscal: None,
             now,
         };
         ticketflow_billing_projector::start(ports, options(Scheme::Plain, DocumentType::Receipt)).unwrap()

@@ -133,7 +133,7 @@ fn load(
     if authorisation.len() > MAX_AUTHORISATION {
         return Err(Rejection::InvalidText("an authorisation has at most 20,000 bytes"));
     }
-    let loaded_to = state.sequences.get(document_type).map_or(0, |sequence| sequence.loaded_to);
+    let loaded_to = state.loaded_to(*document_type);
     if *first <= loaded_to {
         return Err(Rejection::RangeNotNext { last: loaded_to });
     }

@@ -190,6 +190,12 @@ impl BillingState {
         })
     }
 
+    /// The last folio of this kind that was ever loaded; 0 when none was.
+    #[must_use]
+    pub fn loaded_to(&self, document_type: DocumentType) -> u64 {
+        self.sequences.get(&document_type).map_or(0, |sequence| sequence.loaded_to)
+    }
+
     /// The folio that the next document of this kind gets.
     pub(super) fn next_folio(&self, document_type: DocumentType, now: Timestamp) -> Option<u64> {
         let ranges = &self.sequences.get(&document_type)?.ranges;

@@ -5,9 +5,10 @@
 
 use jiff::civil::Date;
 use ticketflow_domain::Rut;
+use zeroize::Zeroizing;
 
 use crate::documents::plain_rut;
-use crate::keys::{KeyError, PublicKey, RsaKey};
+use crate::keys::{KeyError, PublicKey, RsaKey, base64_lines, pem_bodies};
 use crate::latin1::clean;
 
 /// Bits of the key of [`test_identity`].
@@ -41,11 +42,14 @@ pub enum CertificateError {
     /// The certificate is of another key.
     #[error("the certificate does not have the public key of the private key")]
     OtherKey,
+    /// There is no certificate in the text, or it is damaged.
+    #[error("there is no certificate in PEM")]
+    NoCertificate,
     /// The test certificate would begin or end outside of 2000 to 2049.
     #[error("a test certificate is valid between 2000 and 2049")]
     Validity,
     /// See [`KeyError`].
-    #[error("no key could be made")]
+    #[error("the private key cannot be used")]
     Key(#[from] KeyError),
 }
 
@@ -68,6 +72,30 @@ impl SigningIdentity {
             return Err(CertificateError::OtherKey);
         }
         Ok(Self { key, certificate: certificate_der })
+    }
+
+    /// From PEM: a private key and its certificate, among others of its chain and with anything around them, as
+    /// `openssl pkcs12 -nodes` writes them.
+    ///
+    /// # Errors
+    /// [`CertificateError`].
+    pub fn from_pem(pem: &str) -> Result<Self, CertificateError> {
+        let key = RsaKey::from_pem(pem)?;
+        let mut certificates = pem_bodies(pem, "CERTIFICATE").peekable();
+        if certificates.peek().is_none() {
+            return Err(CertificateError::NoCertificate);
+        }
+        certificates
+            .find_map(|der| Self::new(key.clone(), der.to_vec()).ok())
+            .ok_or(CertificateError::OtherKey)
+    }
+
+    /// What [`Self::from_pem`] takes. It holds the private key.
+    #[must_use]
+    pub fn to_pem(&self) -> Zeroizing<String> {
+        let certificate = base64_lines(&self.certificate);
+        let certificate = format!("-----BEGIN CERTIFICATE-----\n{certificate}\n-----END CERTIFICATE-----\n");
+        Zeroizing::new(certificate + &self.key.to_pem())
     }
 
     /// The private key.
@@ -202,6 +230,26 @@ mod tests {
         let certificate = self_signed(&one, "Ñandú", rut, date(2026, 1, 1), date(2030, 1, 1)).unwrap();
         assert!(SigningIdentity::new(one, certificate.clone()).is_ok());
         assert_eq!(SigningIdentity::new(other, certificate).unwrap_err(), CertificateError::OtherKey);
+    }
+
+    #[test]
+    fn an_identity_is_read_back_from_pem_among_other_certificates() {
+        let rut = "12.345.678-5".parse().unwrap();
+        let [one, other] = [1, 2].map(|seed| {
+            test_identity(&[seed; 32], "Ñandú", rut, date(2026, 1, 1), date(2030, 1, 1)).unwrap()
+        });
+        let (pem, other) = (one.to_pem(), other.to_pem());
+        let chain = other.split("-----BEGIN RSA").next().unwrap();
+        let read = SigningIdentity::from_pem(&[chain, "Bag Attributes\n", &pem].concat()).unwrap();
+        assert_eq!(read.certificate_der(), one.certificate_der());
+        let key = &pem[pem.find("-----BEGIN RSA").unwrap()..];
+        assert_eq!(SigningIdentity::from_pem(key).unwrap_err(), CertificateError::NoCertificate);
+        assert_eq!(
+            SigningIdentity::from_pem(&[chain, key].concat()).unwrap_err(),
+            CertificateError::OtherKey
+        );
+        assert_eq!(SigningIdentity::from_pem(chain).unwrap_err(), CertificateError::Key(KeyError::Malformed));
+        assert!(!format!("{read:?}").contains("PRIVATE"));
     }
 
     #[test]

@@ -173,9 +173,19 @@ pub(crate) fn decode_base64(text: &str) -> Option<Vec<u8>> {
 }
 
 fn pem_body(pem: &str, label: &str) -> Option<Zeroizing<Vec<u8>>> {
+    pem_bodies(pem, label).next()
+}
+
+/// What stands under a label in PEM, as often as it does.
+pub(crate) fn pem_bodies(pem: &str, label: &str) -> impl Iterator<Item = Zeroizing<Vec<u8>>> {
     let (begin, end) = (format!("-----BEGIN {label}-----"), format!("-----END {label}-----"));
-    let (_, body) = pem.split_once(&begin)?;
-    decode_base64(body.split_once(&end)?.0).map(Zeroizing::new)
+    let mut rest = pem;
+    std::iter::from_fn(move || {
+        let (_, after) = rest.split_once(&begin)?;
+        let (body, after) = after.split_once(&end)?;
+        rest = after;
+        decode_base64(body).map(Zeroizing::new)
+    })
 }
 
 /// Random bytes that follow from a secret: SHA-256 of it with a counter.

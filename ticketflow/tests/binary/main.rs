@@ -2,6 +2,7 @@
 
 mod buffer;
 mod demo;
+mod fiscal;
 mod invoices;
 mod machine;
 mod monitoring;

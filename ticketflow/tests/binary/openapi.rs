@@ -91,7 +91,9 @@ fn every_body_has_an_example_that_fits() {
         let successes = answers.filter(|(status, _)| status.starts_with('2')).map(|(_, answer)| answer);
         for body in std::iter::once(&operation["requestBody"]).chain(successes) {
             for (media_type, content) in contract.resolve(body)["content"].as_object().into_iter().flatten() {
-                if ["application/octet-stream", "application/pdf"].contains(&media_type.as_str()) {
+                if ["application/octet-stream", "application/pdf", "application/xml"]
+                    .contains(&media_type.as_str())
+                {
                     continue;
                 }
                 let own = &content["example"];
@@ -110,7 +112,8 @@ fn every_body_has_an_example_that_fits() {
 #[test]
 fn what_is_described_is_served_with_these_methods_and_keys_alone() {
     let machine = Machine::new();
-    let server = machine.serve(&[]);
+    // A process that has all of it.
+    let server = machine.serve(&crate::fiscal::DEMONSTRATION);
     let contract = contract(&server);
     let paths: BTreeSet<&str> = contract.operations().map(|(_, path, _)| path).collect();
     for path in paths {

@@ -36,8 +36,10 @@ pub(crate) fn ask(program: &str, package: &str, arguments: &[&OsStr]) -> Option<
 
 /// An official schema: the authority's, and not kept with the product.
 pub(crate) fn official(schema: &str) -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/sii-schemas");
-    let folder = std::env::var_os("TICKETFLOW_SII_SCHEMAS").map_or(beside, PathBuf::from);
+    let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let mut beside = above.map(|folder| folder.join("shared/data/sii-schemas"));
+    let folder = std::env::var_os("TICKETFLOW_SII_SCHEMAS").map(PathBuf::from);
+    let folder = folder.or_else(|| beside.find(|folder| folder.exists())).unwrap_or_default();
     let schema = folder.join(schema);
     if schema.exists() {
         return Some(schema);

@@ -50,7 +50,8 @@ async fn bill(log: &EmbeddedLog) {
     let options =
         BillingOptions { series, scheme: Scheme::Plain, issuer, receipt_type: DocumentType::Receipt };
     let facts = FactReader::new(log.clone());
-    let ports = BillingPorts { store: log.clone().into(), facts, orders: None, mail: None, fiscal: None, now };
+    let ports =
+        BillingPorts { store: log.clone().into(), facts, orders: None, mail: None, fiscal: None, now };
     let billing = ticketflow_billing_projector::start(ports, options).unwrap();
     until(|| billing.status().phase == Phase::Live && billing.status().position == log.head().position).await;
     billing.stop().await;

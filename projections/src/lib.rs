@@ -22,7 +22,7 @@ pub use postgres::{
     Audit, InvalidUrl, PostgresPorts, PostgresProjection, SeatMapVerified, VerifySeatMapError,
     verify_seat_map,
 };
-pub use projection::{ActionError, Follower, FollowerReport, Projection, Projections};
+pub use projection::{ActionError, BeginRebuild, Follower, FollowerReport, Projection, Projections};
 pub use query::{InvoiceAnswer, QueryPorts, ReadInvoices, WholeMapPace, openapi, router};
 pub use read_models::ReadModels;
 pub use seat_map::{SeatMap, SeatMapView};

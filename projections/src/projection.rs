@@ -7,7 +7,7 @@ use ticketflow_event_store::Position;
 use crate::feed_runner::{FeedRunner, MEMORY};
 use crate::head_clock::HeadClock;
 use crate::postgres::{POSTGRES, PostgresProjection};
-use crate::status::{ProjectionState, ProjectionStatus, Rate};
+use crate::status::{ProjectionAction, ProjectionState, ProjectionStatus, Rate};
 
 /// Why an action was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,20 +53,27 @@ pub struct FollowerReport {
     pub position: Position,
     /// What the last trouble was, while it lasts.
     pub last_error: Option<String>,
+    /// How far it is built anew, while it is.
+    pub rebuilding: Option<Position>,
 }
 
-/// Something that follows the log and is no read model: it is watched like one, and nothing can be done with it here.
+/// Begins to build something anew beside what serves; the report says how far that is.
+pub type BeginRebuild = Box<dyn Fn() -> Result<(), ActionError> + Send + Sync>;
+
+/// Something else that follows the log. It is watched like a read model, and built anew where it can be.
 pub struct Follower {
     name: &'static str,
     report: Box<dyn Fn() -> FollowerReport + Send + Sync>,
+    rebuild: Option<BeginRebuild>,
     clock: Arc<HeadClock>,
     rate: Mutex<Rate>,
 }
 
 impl Follower {
     fn status(&self) -> ProjectionStatus {
-        let FollowerReport { state, position, last_error } = (self.report)();
+        let FollowerReport { state, position, last_error, rebuilding } = (self.report)();
         let head = self.clock.head();
+        let can_be_rebuilt = self.rebuild.is_some() && rebuilding.is_none();
         ProjectionStatus {
             name: self.name,
             state,
@@ -75,11 +82,11 @@ impl Follower {
             lag_events: head.saturating_sub(position),
             lag_seconds: self.clock.age_after(position).as_secs_f64(),
             rate: self.rate.lock().unwrap_or_else(PoisonError::into_inner).per_second(position),
-            rebuild_ratio: None,
+            rebuild_ratio: rebuilding.map(|done| done as f64 / head.max(1) as f64),
             rebuild_rate: None,
             eta_seconds: None,
             last_error,
-            actions: Vec::new(),
+            actions: can_be_rebuilt.then_some(ProjectionAction::Rebuild).into_iter().collect(),
         }
     }
 }
@@ -109,7 +116,11 @@ impl Projection {
     /// [`ActionError`].
     pub async fn rebuild(&self) -> Result<(), ActionError> {
         match self {
-            Self::Memory(_) | Self::Follower(_) => Err(ActionError::NotRebuildable(self.name())),
+            Self::Memory(_) => Err(ActionError::NotRebuildable(self.name())),
+            Self::Follower(follower) => match &follower.rebuild {
+                Some(begin) => begin(),
+                None => Err(ActionError::NotRebuildable(self.name())),
+            },
             Self::Postgres(projection) => projection.rebuild().await,
         }
     }
@@ -168,10 +179,11 @@ impl Projections {
         mut self,
         name: &'static str,
         report: impl Fn() -> FollowerReport + Send + Sync + 'static,
+        rebuild: Option<BeginRebuild>,
     ) -> Self {
         let rate = Mutex::new(Rate::new(report().position));
         let clock = self.memory.clock().clone();
-        self.followers.push(Arc::new(Follower { name, report: Box::new(report), clock, rate }));
+        self.followers.push(Arc::new(Follower { name, report: Box::new(report), rebuild, clock, rate }));
         self
     }
 

@@ -188,6 +188,7 @@ pub fn outages(options: &OutageOptions) -> Result<OutageReport> {
         command_services: 2,
         random_routing: options.random_routing,
         billing: 2,
+        mail: None,
     };
     let system = System::start(&system, |what| eprintln!("starting {what}"))?;
     let seed = options.seed.unwrap_or_else(Seeded::fresh_seed);

@@ -158,6 +158,13 @@ impl BillingArguments {
     }
 }
 
+/// Reads what documents are about; the read models know the shows.
+pub(crate) fn fact_reader(store: &EventStore, models: &Arc<ReadModels>) -> FactReader {
+    let shows = models.clone();
+    let known = move |show_id| Some(shows.show(show_id)?.info.clone());
+    FactReader::new(store.log().clone()).with_known_shows(Arc::new(known))
+}
+
 /// What billing and the documents' endpoints are made of.
 pub(crate) struct Papers {
     facts: FactReader,
@@ -176,9 +183,7 @@ impl Papers {
         signer: TicketSigner,
         fiscal: Option<Fiscal>,
     ) -> Result<Self> {
-        let shows = models.clone();
-        let known = move |show_id| Some(shows.show(show_id)?.info.clone());
-        let facts = FactReader::new(store.log().clone()).with_known_shows(Arc::new(known));
+        let facts = fact_reader(store, &models);
         let mut press = Press::new(facts.clone(), Buyers::new(store.log().clone(), keys), signer);
         if let Some(fiscal) = &fiscal {
             press = press.with_fiscal_office(fiscal.office.clone());
@@ -252,17 +257,22 @@ pub(crate) fn poison_router(
 /// Watches billing like a projection: it follows the log as they do.
 pub(crate) fn watch(projections: Projections, billing: &BillingHandle) -> Projections {
     let report = billing.reporter();
-    projections.with_follower("billing", move || {
-        let BillingStatus { phase, position, last_error, mail_error, buffer_error, authority_error, .. } =
-            report();
-        let last_error = last_error.or(buffer_error).or(mail_error).or(authority_error);
-        let state = match phase {
-            Phase::Standby => ProjectionState::Standby,
-            Phase::CatchingUp => ProjectionState::CatchingUp,
-            Phase::Live => ProjectionState::Live,
-            Phase::Waiting => ProjectionState::Unreachable,
-            Phase::Stopped => ProjectionState::Stopped,
-        };
-        FollowerReport { state, position, last_error }
-    })
+    projections.with_follower(
+        "billing",
+        move || {
+            let BillingStatus {
+                phase, position, last_error, mail_error, buffer_error, authority_error, ..
+            } = report();
+            let last_error = last_error.or(buffer_error).or(mail_error).or(authority_error);
+            let state = match phase {
+                Phase::Standby => ProjectionState::Standby,
+                Phase::CatchingUp => ProjectionState::CatchingUp,
+                Phase::Live => ProjectionState::Live,
+                Phase::Waiting => ProjectionState::Unreachable,
+                Phase::Stopped => ProjectionState::Stopped,
+            };
+            FollowerReport { state, position, last_error, rebuilding: None }
+        },
+        None,
+    )
 }

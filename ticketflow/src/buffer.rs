@@ -61,15 +61,19 @@ impl BufferArguments {
 /// Watches the relay like a projection: it follows the log as they do.
 pub(crate) fn watch(projections: Projections, relay: &RelayHandle) -> Projections {
     let report = relay.reporter();
-    projections.with_follower("relay", move || {
-        let RelayStatus { state, position, last_error } = report();
-        let state = match state {
-            RelayState::Starting => ProjectionState::CatchingUp,
-            RelayState::Live => ProjectionState::Live,
-            RelayState::Standby => ProjectionState::Standby,
-            RelayState::Waiting => ProjectionState::Unreachable,
-            RelayState::Stopped => ProjectionState::Stopped,
-        };
-        FollowerReport { state, position, last_error }
-    })
+    projections.with_follower(
+        "relay",
+        move || {
+            let RelayStatus { state, position, last_error } = report();
+            let state = match state {
+                RelayState::Starting => ProjectionState::CatchingUp,
+                RelayState::Live => ProjectionState::Live,
+                RelayState::Standby => ProjectionState::Standby,
+                RelayState::Waiting => ProjectionState::Unreachable,
+                RelayState::Stopped => ProjectionState::Stopped,
+            };
+            FollowerReport { state, position, last_error, rebuilding: None }
+        },
+        None,
+    )
 }

@@ -14,6 +14,7 @@ mod health;
 mod hexadecimal;
 mod import;
 mod import_folder;
+mod invoices;
 mod node;
 mod openapi;
 mod plan;

@@ -28,12 +28,12 @@ use ticketflow_projections::{FeedRunner, Projections, QueryPorts, ReadModels, Wh
 use ticketflow_telemetry::MetricsPage;
 use ticketflow_ticket_code::TicketSigner;
 
-use crate::billing::{BillingArguments, PaperArguments, Papers};
+use crate::billing::{BillingArguments, PaperArguments, Papers, fact_reader};
 use crate::buffer::BufferArguments;
 use crate::snapshot_keeper::SnapshotKeeper;
 use crate::stop_signal::stop_signal;
 use crate::store::{Opened, StoreArguments};
-use crate::{billing, buffer, demo, health, openapi, seat_map};
+use crate::{billing, buffer, demo, health, invoices, openapi, seat_map};
 
 /// How long a refund looks for an order that was paid a moment ago.
 const LOCATE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -49,6 +49,10 @@ pub(crate) struct NodeArguments {
     /// Where seat maps and orders are read from: `memory`, or postgres://USER:PASSWORD@HOST:PORT/DATABASE
     #[arg(long, default_value = "memory", env = "TICKETFLOW_SEAT_MAP", hide_env_values = true)]
     pub seat_map: String,
+    /// Where invoices are kept beside memory: `memory`, or mysql://USER:PASSWORD@HOST:PORT/DATABASE, and after a comma the same of a
+    /// replica, which is read while the first does not answer
+    #[arg(long, default_value = "memory", env = "TICKETFLOW_INVOICES", hide_env_values = true)]
+    pub invoices: String,
     #[command(flatten)]
     pub papers: PaperArguments,
     /// Requests in flight before more are refused
@@ -173,6 +177,10 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
     if let Some(billing) = &billing {
         projections = billing::watch(projections, billing);
     }
+    let invoices = invoices::start(&arguments.invoices, &store, fact_reader(&store, &models))?;
+    if let Some(invoices) = &invoices {
+        projections = invoices::watch(projections, invoices);
+    }
     let mut simulator = None;
     let service = match &role.commands {
         None => None,
@@ -205,7 +213,7 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
         models,
         projections,
         log: log.clone(),
-        invoices: None,
+        invoices: invoices.as_ref().map(invoices::reads),
         signer,
         operator_key,
         shutdown: shutdown.clone(),
@@ -276,6 +284,9 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
     }
     if let Some(seat_map) = seat_map {
         seat_map.stop().await;
+    }
+    if let Some(invoices) = invoices {
+        invoices.stop().await;
     }
     snapshots.store_at_stop().await;
     store

@@ -36,6 +36,7 @@ pub(crate) fn run(arguments: UpArguments) -> Result<ExitCode> {
             command_services: arguments.command_services.into(),
             random_routing: arguments.random_routing,
             billing: 2,
+            mail: None,
         };
         let started =
             tokio::task::spawn_blocking(move || System::start(&options, |what| println!("starting {what}")));

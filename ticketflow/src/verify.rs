@@ -11,6 +11,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
+use ticketflow_billing_projector::{FactReader, InvoiceUrls, verify_invoices};
 use ticketflow_command_service::{ShowFold, load_shows};
 use ticketflow_domain::ShowId;
 use ticketflow_domain::billing::{BillingAudit, SeriesCode};
@@ -20,6 +21,7 @@ use ticketflow_projections::{FeedRunner, ReadModels, restore_models, verify_seat
 
 use crate::data_folder::DataFolder;
 use crate::hexadecimal::hexadecimal;
+use crate::invoices;
 use crate::progress::Progress;
 use crate::seat_map::database;
 
@@ -34,6 +36,9 @@ pub(crate) struct VerifyArguments {
     /// A database of read models, which is compared with the fold of the log up to its checkpoint: postgres://...
     #[arg(long, env = "TICKETFLOW_SEAT_MAP", hide_env_values = true)]
     seat_map: Option<String>,
+    /// A database of invoices, which is compared with the log up to its checkpoint: mysql://...
+    #[arg(long, env = "TICKETFLOW_INVOICES", hide_env_values = true)]
+    invoices: Option<String>,
     /// Prints the result as JSON
     #[arg(long)]
     json: bool,
@@ -59,6 +64,9 @@ struct Report {
     /// Batches that an operator had the database pass over.
     #[serde(skip_serializing_if = "Option::is_none")]
     seat_map_skipped: Option<usize>,
+    /// How far the invoices in the database are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invoices_position: Option<u64>,
     /// What was not checked, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     skipped: Option<String>,
@@ -95,6 +103,11 @@ pub(crate) fn run(arguments: VerifyArguments) -> Result<ExitCode> {
                 if let Some(seat_map) = arguments.seat_map.as_deref().filter(|seat_map| *seat_map != "memory")
                 {
                     check_seat_map(&log, seat_map, &mut report)?;
+                }
+                if let Some(invoices) = arguments.invoices.as_deref()
+                    && let Some(urls) = invoices::database(invoices)?
+                {
+                    check_invoices(&log, &urls, &mut report)?;
                 }
                 log.close()?;
             }
@@ -194,6 +207,23 @@ fn check_seat_map(log: &EmbeddedLog, seat_map: &str, report: &mut Report) -> Res
     Ok(())
 }
 
+/// Compares the invoices in the database with the log.
+fn check_invoices(log: &EmbeddedLog, urls: &InvoiceUrls, report: &mut Report) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let head = log.head().position;
+    let mut progress = Progress::new("comparing the invoices", head);
+    let (store, facts) = (log.clone().into(), FactReader::new(log.clone()));
+    let verifying = verify_invoices(urls, &store, facts, move |done| progress.set(done, head));
+    match runtime.block_on(verifying) {
+        Ok(verified) => {
+            report.invoices_position = Some(verified.position);
+            report.faults.extend(verified.faults);
+        }
+        Err(error) => report.faults.push(format!("the invoices in the database: {error}")),
+    }
+    Ok(())
+}
+
 /// Where the read models differ from the fold.
 fn compare_models(show_id: ShowId, fold: &ShowFold, models: &ReadModels) -> Option<String> {
     let Some(map) = models.show(show_id) else {
@@ -239,6 +269,9 @@ fn print(report: &Report, json: bool) -> Result<()> {
     if let Some(position) = report.seat_map_position {
         let skipped = report.seat_map_skipped.unwrap_or(0);
         println!("database    compared at position {position}, {skipped} batches passed over");
+    }
+    if let Some(position) = report.invoices_position {
+        println!("invoices    compared at position {position}");
     }
     if report.unfinished_bytes > 0 {
         println!(

@@ -160,6 +160,7 @@ enum LanguageTag {
 #[into_params(parameter_in = Query)]
 pub(crate) struct DocumentQuery {
     /// Instead of the issuer's language.
+    #[param(inline)]
     lang: Option<LanguageTag>,
 }
 

@@ -103,7 +103,8 @@ pub(crate) async fn office_of(log: &EmbeddedLog, issuer: Issuer) -> BillingHandl
     let options =
         BillingOptions { series: series(), scheme, issuer, receipt_type: DocumentType::TaxedReceipt };
     let facts = FactReader::new(log.clone());
-    let ports = BillingPorts { store: log.clone().into(), facts, orders: None, mail: None, fiscal: None, now };
+    let ports =
+        BillingPorts { store: log.clone().into(), facts, orders: None, mail: None, fiscal: None, now };
     ticketflow_billing_projector::start(ports, options).unwrap()
 }
 

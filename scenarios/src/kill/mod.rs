@@ -24,6 +24,7 @@ use self::gate::{Gate, Phase, SellingShow};
 use self::server::{Role, ServerProcess, free_port, verify};
 use crate::checker::{CheckOptions, CheckReport, check};
 use crate::journal::{JournalWriter, Record, now_ms};
+use crate::paper_trail::{self, PaperTrail};
 use crate::plan::{Operator, Plan, read_operator_key};
 use crate::seeded::Seeded;
 
@@ -58,6 +59,8 @@ pub struct KillOptions {
     pub check_command: Vec<String>,
     /// Path or address of a listing of the gateway's charges.
     pub charges_url: Option<String>,
+    /// How long the receipts and mails of all orders may take at the end, seconds; none: nobody looks at them.
+    pub papers_within_seconds: Option<u64>,
 }
 
 impl Default for KillOptions {
@@ -75,6 +78,7 @@ impl Default for KillOptions {
             seed: None,
             check_command: Vec::new(),
             charges_url: None,
+            papers_within_seconds: None,
         }
     }
 }
@@ -92,6 +96,8 @@ pub struct KillReport {
     pub left_open: u32,
     /// The checker's findings.
     pub check: CheckReport,
+    /// What became of receipts and mails, where that was asked for.
+    pub papers: Option<PaperTrail>,
     /// Where data and journal are, when they were kept.
     pub kept_in: Option<PathBuf>,
 }
@@ -99,12 +105,17 @@ pub struct KillReport {
 impl KillReport {
     /// Whether everything held.
     pub fn holds(&self) -> bool {
-        self.failed_verifications.is_empty() && self.check.violations.is_empty()
+        self.failed_verifications.is_empty()
+            && self.check.violations.is_empty()
+            && self.papers.as_ref().is_none_or(|papers| papers.violations.is_empty())
     }
 
     /// For people.
     pub fn text(&self) -> String {
         let mut text = format!("  {} kills, seed {}\n{}", self.cycles, self.seed, self.check.text());
+        if let Some(papers) = &self.papers {
+            text.push_str(&papers.text());
+        }
         for failure in &self.failed_verifications {
             text.push_str(&format!("  {failure}\n"));
         }
@@ -219,14 +230,23 @@ impl<'o> KillRun<'o> {
         // What the checker sees comes from the disk alone.
         self.restart()?;
         let check = self.check()?;
+        let papers = self.papers()?;
         Ok(KillReport {
             seed: self.seed,
             cycles: self.options.cycles,
             failed_verifications: self.failed_verifications,
             left_open,
             check,
+            papers,
             kept_in: None,
         })
+    }
+
+    fn papers(&self) -> Result<Option<PaperTrail>> {
+        let Some(seconds) = self.options.papers_within_seconds else { return Ok(None) };
+        let mails = self.data.join("mail");
+        let within = Duration::from_secs(seconds);
+        paper_trail::follow(self.address()?, &self.key, within, || paper_trail::mails_in(&mails)).map(Some)
     }
 
     fn cycles(&mut self, gate: &Gate) -> Result<()> {

@@ -75,6 +75,7 @@ pub fn replicated(options: &ReplicatedOptions) -> Result<ReplicatedReport> {
         command_services: 2,
         random_routing: false,
         billing: 0,
+        mail: None,
     };
     let mut system = System::start(&system, |what| eprintln!("starting {what}"))?;
     let load = LoadOptions {

@@ -35,6 +35,8 @@ pub struct SystemOptions {
     pub random_routing: bool,
     /// Instances of billing, of which one works at a time.
     pub billing: usize,
+    /// Where they mail to, as `--mail` takes it; a folder of the system's own otherwise.
+    pub mail: Option<String>,
 }
 
 /// One process of the program, and how to start it again.
@@ -206,7 +208,8 @@ impl System {
             told(&node.name);
             node.start()?;
         }
-        let mail = format!("file:{}", folder.path().join("mail").display());
+        let own_folder = || format!("file:{}", folder.path().join("mail").display());
+        let mail = options.mail.clone().unwrap_or_else(own_folder);
         let buffer = || vec![("--buffer", nats.url()), ("--buffer-replicas", nats.nodes().len().to_string())];
         for node in projections.iter_mut().chain(&mut billing).chain([&mut portal]) {
             everybody(node);

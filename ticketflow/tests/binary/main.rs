@@ -3,6 +3,7 @@
 mod buffer;
 mod demo;
 mod fiscal;
+mod invoices;
 mod machine;
 mod monitoring;
 mod moving;

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use ticketflow_scenarios::buyer::Buyer;
+use ticketflow_scenarios::http::Client;
 use ticketflow_scenarios::paper_trail;
-use ticketflow_scenarios::plan::Show;
+use ticketflow_scenarios::plan::{Operator, Plan, Show};
+use ticketflow_scenarios::system::{Node, System, SystemOptions};
 use ticketflow_testbed::{SmtpFaults, SmtpServer, TestbedError};
 
-use crate::machine::{Machine, Serving, said};
+use crate::machine::{BINARY, Machine, Serving, said};
 
 const WITHIN: Duration = Duration::from_secs(60);
 
@@ -125,6 +128,76 @@ fn a_mail_server_that_was_away_during_many_purchases_gets_one_mail_for_each() {
         paper_trail::follow(server.address, &server.key, WITHIN, || Ok(arrived(&mails))).expect("a trail");
     assert_eq!((trail.orders, trail.mails, trail.violations), (120, 120, Vec::new()));
     assert!(server.stop().success());
+}
+
+/// Buys one seat as a buyer of its own.
+fn buy(client: &mut Client, show: &Show, seat: usize) {
+    let person = Buyer::numbered(seat as u64);
+    let (hold_key, purchase_key) = (format!("hold-{seat}"), format!("purchase-{seat}"));
+    let body = json!({"seats": [show.plan.seat_name(seat)]});
+    let holds = format!("/v1/shows/{}/holds", show.id);
+    let held =
+        client.send("POST", &holds, &[("Idempotency-Key", &hold_key)], Some(&body)).expect("an answer");
+    assert_eq!(held.status, 201, "{}", held.excerpt());
+    let hold = held.json();
+    let text = |name: &str| hold[name].as_str().expect("a hold has it").to_owned();
+    let body = json!({
+        "buyer": {"rut": person.rut, "name": person.name, "email": person.email},
+        "payment": {"method": "card", "token": "tok_visa"},
+    });
+    let headers = [("Idempotency-Key", purchase_key.as_str()), ("Hold-Token", &text("hold_token"))];
+    let purchase = format!("{holds}/{}/purchase", text("hold_id"));
+    let paid = client.send("POST", &purchase, &headers, Some(&body)).expect("an answer");
+    assert_eq!(paid.status, 201, "no purchase fails while billing is down: {}", paid.excerpt());
+}
+
+#[test]
+fn billing_that_was_down_during_a_thousand_purchases_gives_each_its_papers() {
+    const ORDERS: usize = 1_000;
+    const BUYERS: usize = 16;
+    let Some(mails) = mail_server() else { return };
+    let options = SystemOptions {
+        binary: BINARY.into(),
+        command_services: 2,
+        random_routing: false,
+        billing: 2,
+        mail: Some(format!("smtp://{}", mails.address())),
+    };
+    let mut system = match System::start(&options, |_| {}) {
+        Ok(system) => system,
+        Err(error)
+            if error.downcast_ref().is_some_and(|error| matches!(error, TestbedError::Missing { .. })) =>
+        {
+            return println!("SKIPPED: {error}");
+        }
+        Err(error) => panic!("{error:#}"),
+    };
+    system.billing.iter_mut().for_each(Node::kill);
+    let address = system.balancer.url().trim_start_matches("http://").parse().expect("an address");
+    let plan = Plan::with_seats(ORDERS, 25_000).expect("a plan");
+    let show = Operator::new(address, &system.operator_key).create_open_show(plan, None).expect("a show");
+    std::thread::scope(|scope| {
+        for buyer in 0..BUYERS {
+            let show = &show;
+            scope.spawn(move || {
+                let mut client = Client::new(address, Duration::from_secs(30));
+                (buyer..ORDERS).step_by(BUYERS).for_each(|seat| buy(&mut client, show, seat));
+            });
+        }
+    });
+    for node in &mut system.billing {
+        node.start().expect("billing starts");
+    }
+    let within = Duration::from_secs(180);
+    let trail = paper_trail::follow(address, &system.operator_key, within, || Ok(arrived(&mails)));
+    let trail = trail.expect("the trail can be followed");
+    assert_eq!(trail.violations, Vec::<String>::new());
+    assert_eq!(
+        (trail.orders, trail.mails),
+        (ORDERS, ORDERS),
+        "folios are 1 to {ORDERS}: that is part of the trail"
+    );
+    assert_eq!(mails.accepted().expect("mails").len(), ORDERS, "each mail came once");
 }
 
 #[test]

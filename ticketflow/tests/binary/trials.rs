@@ -37,6 +37,7 @@ fn killed_under_load_it_keeps_every_promise() {
         seats_per_show: 100,
         short_hold_seconds: 3,
         charges_url: Some("/simulator/charges".to_owned()),
+        papers_within_seconds: Some(120),
         ..KillOptions::default()
     };
     let report = kill_test(&options).expect("the run itself works");
@@ -46,4 +47,5 @@ fn killed_under_load_it_keeps_every_promise() {
         assert!(report.check.operations.get(word).copied().unwrap_or(0) > 0, "{word}: {}", report.text());
     }
     assert!(report.check.charges.unwrap_or(0) > 0, "{}", report.text());
+    assert!(report.papers.as_ref().is_some_and(|papers| papers.orders > 0), "{}", report.text());
 }

@@ -24,7 +24,7 @@ pub const SEAT_NAME_LENGTH: usize = 10;
 /// Currency of these shows.
 pub const CURRENCY: &str = "CLP";
 /// Far enough away that no sales window closes.
-const STARTS_AT: &str = "2099-12-31T21:00:00Z";
+const STARTS_AT: &str = "2049-12-31T21:00:00Z";
 /// A big plan may take a moment to be stored.
 const OPERATOR_TIMEOUT: Duration = Duration::from_secs(60);
 

@@ -166,6 +166,15 @@ pub(crate) fn read_exact_at(file: &dyn DiskFile, mut buffer: &mut [u8], mut offs
     Ok(())
 }
 
+/// Writes everything in one call, or fails. Two calls could leave a sector that holds the end of the first and nothing of the second:
+/// neither written nor missing, so that recovery would take an unfinished flush for damage.
+pub(crate) fn write_at_once(file: &dyn DiskFile, bytes: &[u8], offset: u64) -> io::Result<()> {
+    match file.write_at(bytes, offset)? {
+        count if count == bytes.len() => Ok(()),
+        _ => Err(io::Error::new(io::ErrorKind::WriteZero, "only a part of a flush was written")),
+    }
+}
+
 /// Writes everything, going on after a short write.
 pub(crate) fn write_all_at(file: &dyn DiskFile, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
     while !bytes.is_empty() {

@@ -13,7 +13,7 @@ use rkyv::util::AlignedVec;
 use tokio::sync::oneshot;
 
 use crate::append::{AppendError, Appended, Expected, Urgency};
-use crate::disk::{DiskError, During, write_all_at};
+use crate::disk::{DiskError, During, write_all_at, write_at_once};
 use crate::frame::{self, Placement};
 use crate::index::{Head, Index, Landmark, StreamTail};
 use crate::log::Shared;
@@ -197,7 +197,7 @@ impl Writer {
         if !self.buffer.is_empty() {
             let started = Instant::now();
             let offset = self.segment.offset(self.flush_address);
-            write_all_at(&*self.segment.file, &self.buffer, offset)
+            write_at_once(&*self.segment.file, &self.buffer, offset)
                 .and_then(|()| self.segment.file.sync_data())
                 .map_err(|source| DiskError { operation: "append to", path: self.segment.path(), source })?;
             self.last_flush = started.elapsed();

@@ -61,59 +61,95 @@ impl Model {
     }
 }
 
+/// Runs the steps, each against the list, and opens the log once more at the end.
+fn run(seed: u64, steps: Vec<Step>) {
+    let disk = SimDisk::new(seed);
+    let mut model = Model::default();
+    let mut number = 0;
+    let (mut log, _) = open(&disk);
+    for step in steps {
+        let mut reopen = true;
+        match step {
+            Step::Append(group) => {
+                let mut pending = Vec::new();
+                for (place, right, sizes) in group {
+                    number += 1;
+                    let revision = log.stream_revision(&stream(place));
+                    let expected = match right {
+                        None => Expected::Any,
+                        Some(true) => Expected::Revision(revision),
+                        Some(false) => Expected::Revision(revision + 100),
+                    };
+                    pending.push((number, log.append(batch(number, stream(place), expected, &sizes))));
+                }
+                log.drive();
+                pending.into_iter().for_each(|(number, pending)| model.note(number, pending));
+                reopen = !model.possible.is_empty();
+            }
+            Step::Snapshot => {
+                let _ = log.write_snapshot("model", log.head(), &[1; 50]);
+                reopen = false;
+            }
+            Step::Fault(calls, kind) => {
+                let fault =
+                    [Fault::InputOutput, Fault::NoSpace, Fault::Short, Fault::PowerCut][usize::from(kind)];
+                disk.fail_call(disk.calls() + calls, fault);
+                reopen = false;
+            }
+            Step::Close => drop(log.close()),
+            Step::Kill => disk.kill(),
+            Step::PowerCut => disk.cut_power(),
+        }
+        if reopen {
+            drop(log);
+            disk.restart();
+            (log, _) = open(&disk);
+            model.settle(check_views(&log).iter().map(|batch| batch.number).collect());
+            assert_whole(&disk, &log);
+        }
+    }
+    drop(log);
+    disk.restart();
+    let (log, _) = open(&disk);
+    model.settle(check_views(&log).iter().map(|batch| batch.number).collect());
+    assert_whole(&disk, &log);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_log_is_the_list_of_what_was_acknowledged(seed: u64, steps in prop::collection::vec(step(), 1..40)) {
-        let disk = SimDisk::new(seed);
-        let mut model = Model::default();
-        let mut number = 0;
-        let (mut log, _) = open(&disk);
-        for step in steps {
-            let mut reopen = true;
-            match step {
-                Step::Append(group) => {
-                    let mut pending = Vec::new();
-                    for (place, right, sizes) in group {
-                        number += 1;
-                        let revision = log.stream_revision(&stream(place));
-                        let expected = match right {
-                            None => Expected::Any,
-                            Some(true) => Expected::Revision(revision),
-                            Some(false) => Expected::Revision(revision + 100),
-                        };
-                        pending.push((number, log.append(batch(number, stream(place), expected, &sizes))));
-                    }
-                    log.drive();
-                    pending.into_iter().for_each(|(number, pending)| model.note(number, pending));
-                    reopen = !model.possible.is_empty();
-                }
-                Step::Snapshot => {
-                    let _ = log.write_snapshot("model", log.head(), &[1; 50]);
-                    reopen = false;
-                }
-                Step::Fault(calls, kind) => {
-                    let fault = [Fault::InputOutput, Fault::NoSpace, Fault::Short, Fault::PowerCut][usize::from(kind)];
-                    disk.fail_call(disk.calls() + calls, fault);
-                    reopen = false;
-                }
-                Step::Close => drop(log.close()),
-                Step::Kill => disk.kill(),
-                Step::PowerCut => disk.cut_power(),
-            }
-            if reopen {
-                drop(log);
-                disk.restart();
-                (log, _) = open(&disk);
-                model.settle(check_views(&log).iter().map(|batch| batch.number).collect());
-                assert_whole(&disk, &log);
-            }
-        }
-        drop(log);
-        disk.restart();
-        let (log, _) = open(&disk);
-        model.settle(check_views(&log).iter().map(|batch| batch.number).collect());
-        assert_whole(&disk, &log);
+        run(seed, steps);
     }
+}
+
+#[test]
+fn a_flush_that_was_written_in_part_is_not_taken_for_damage() {
+    let append =
+        |sizes: &[&[usize]]| Step::Append(sizes.iter().map(|sizes| (0, None, sizes.to_vec())).collect());
+    let mut last = vec![
+        (0, None, vec![561, 241, 513]),
+        (0, Some(false), vec![0]),
+        (0, None, vec![0]),
+        (0, None, vec![177]),
+    ];
+    run(
+        1_596_239_033_612_586_091,
+        vec![
+            append(&[&[289, 513]]),
+            Step::Snapshot,
+            append(&[&[465, 385, 49]]),
+            append(&[&[497, 417], &[593]]),
+            append(&[&[81, 465], &[225]]),
+            Step::Close,
+            append(&[&[257, 529]]),
+            append(&[&[177, 481], &[529, 17, 209]]),
+            append(&[&[321, 289, 625], &[273, 625], &[0], &[497]]),
+            Step::Fault(4, 2),
+            append(&[&[0, 49]]),
+            Step::Fault(2, 0),
+            Step::Append(std::mem::take(&mut last)),
+        ],
+    );
 }

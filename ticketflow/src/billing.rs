@@ -255,8 +255,8 @@ pub(crate) fn poison_router(
 }
 
 /// Watches billing like a projection: it follows the log as they do.
-pub(crate) fn watch(projections: Projections, billing: &BillingHandle) -> Projections {
-    let report = billing.reporter();
+pub(crate) fn watch(projections: Projections, billing: &BillingHandle, store: &EventStore) -> Projections {
+    let (report, log) = (billing.reporter(), store.log().clone());
     projections.with_follower(
         "billing",
         move || {
@@ -271,6 +271,8 @@ pub(crate) fn watch(projections: Projections, billing: &BillingHandle) -> Projec
                 Phase::Waiting => ProjectionState::Unreachable,
                 Phase::Stopped => ProjectionState::Stopped,
             };
+            // Whoever waits for its turn is behind with nothing.
+            let position = if phase == Phase::Standby { log.head().position } else { position };
             FollowerReport { state, position, last_error, rebuilding: None }
         },
         None,

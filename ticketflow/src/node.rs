@@ -175,7 +175,7 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
         None => None,
     };
     if let Some(billing) = &billing {
-        projections = billing::watch(projections, billing);
+        projections = billing::watch(projections, billing, &store);
     }
     let invoices = invoices::start(&arguments.invoices, &store, fact_reader(&store, &models))?;
     if let Some(invoices) = &invoices {

@@ -33,6 +33,8 @@ fn a_fresh_folder_sells_and_a_restart_has_everything() {
     server.until("the read side has it", || map(&server, &show.id)[1]["status"] == "held");
     let before = map(&server, &show.id);
     let order_path = format!("/v1/orders/{}", order["order_id"].as_str().unwrap());
+    // Billing goes on beside: from here on nothing more happens to the order.
+    server.until("its papers are delivered", || server.get(&order_path).json()["documents"] == "delivered");
     let order_page = server.get(&order_path).json();
     assert!(server.stop().success());
 

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ticketflow_event_store::Position;
+use ticketflow_telemetry::with_causes;
 
-use crate::desk::{Desk, Interruption, Pause, with_causes};
+use crate::desk::{Desk, Interruption, Pause};
 use crate::issuing::Given;
 use crate::order_facts::FactsError;
 use crate::orders::{Consumed, Orders, OrdersConsumer};

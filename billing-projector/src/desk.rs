@@ -8,6 +8,7 @@ use std::time::Duration;
 use ticketflow_domain::Timestamp;
 use ticketflow_domain::billing::{BillingCommand, BillingRejection};
 use ticketflow_event_store::FeedError;
+use ticketflow_telemetry::with_causes;
 use tokio::sync::{Notify, watch};
 
 use crate::billing::{BillingOptions, BillingPorts, BillingStatus, Phase};
@@ -140,10 +141,4 @@ pub(crate) fn enter(status: &Mutex<BillingStatus>, phase: Phase, error: &Interru
     }
     let mut status = lock(status);
     (status.phase, status.last_error) = (phase, Some(text));
-}
-
-/// An error with what caused it, in a line.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ticketflow_domain::billing::{BillingCommand, DocumentId};
+use ticketflow_telemetry::with_causes;
 use tokio::task::JoinSet;
 
 use crate::books::BooksError;
-use crate::desk::{Desk, Pause, with_causes};
+use crate::desk::{Desk, Pause};
 use crate::letter::{Letter, LetterError, MailPorts};
 
 /// Mails of one round: what they came to is written down together.

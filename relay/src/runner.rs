@@ -14,6 +14,7 @@ use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::publish::PublishAck;
 use ticketflow_event_store::{EventStore, Feed, Position};
+use ticketflow_telemetry::with_causes;
 use tokio::task::JoinHandle;
 
 use crate::options::RelayOptions;
@@ -334,11 +335,6 @@ fn wait_after(failures: u32) -> Duration {
 fn at_random(longest: Duration) -> Duration {
     let random = getrandom::u32().unwrap_or(u32::MAX);
     longest / 2 + longest.mul_f64(f64::from(random) / f64::from(u32::MAX) / 2.0)
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 #[cfg(test)]

@@ -15,13 +15,14 @@ use ticketflow_fiscal_chile::{
     DocumentType, Refusal, RefusedDocument, SignedDocument, StatusError, SubmissionStatus, SubmitError,
     TrackId,
 };
+use ticketflow_telemetry::with_causes;
 use tokio::task::JoinSet;
 
 use super::measures;
 use super::rounds::{Envelope, Item, Marks, Place, Work, gather};
 use super::{FiscalPorts, own_type};
 use crate::books::BooksError;
-use crate::desk::{Desk, Pause, with_causes};
+use crate::desk::{Desk, Pause};
 use crate::press::PressError;
 
 /// Envelopes asked about in one round.

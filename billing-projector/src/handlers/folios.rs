@@ -9,12 +9,12 @@ use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use ticketflow_domain::billing::DocumentType;
 use ticketflow_http::{ApiJson, OperatorKey, Problem};
+use ticketflow_telemetry::with_causes;
 use utoipa::ToSchema;
 
 use super::UNAVAILABLE;
 use super::refused::ListRefused;
 use crate::billing::Resubmission;
-use crate::desk::with_causes;
 use crate::fiscal::{FiscalAuthority, FolioDesk, FolioError, FolioLine, LoadedFolios};
 
 const FILE_INVALID: Problem =

@@ -18,6 +18,7 @@ use ticketflow_documents::Language;
 use ticketflow_domain::billing::OrderDocuments;
 use ticketflow_domain::{OrderId, TicketId};
 use ticketflow_http::{ApiRoutes, Problem};
+use ticketflow_telemetry::with_causes;
 use utoipa::openapi::OpenApi;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
@@ -230,8 +231,6 @@ fn press_problem(order_id: OrderId, error: &PressError) -> Problem {
         return UNAVAILABLE
             .detail("this process does not have the fiscal keys; ask the one that issues documents");
     }
-    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-    let error = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
-    tracing::error!(%order_id, error, "a document cannot be made");
+    tracing::error!(%order_id, error = with_causes(error), "a document cannot be made");
     UNAVAILABLE.detail("the document cannot be made now")
 }

@@ -11,11 +11,11 @@ use ticketflow_domain::billing::{BillingCommand, BillingRejection, ParkedSource}
 use ticketflow_domain::{OrderId, Timestamp};
 use ticketflow_event_store::{EmbeddedLog, EventStore, Position, StreamId, show_event};
 use ticketflow_http::{ApiJson, ApiPath, OperatorKey, Problem};
+use ticketflow_telemetry::with_causes;
 use utoipa::ToSchema;
 
 use super::UNAVAILABLE;
 use crate::books::Books;
-use crate::desk::with_causes;
 
 /// So many are listed: who has more has one cause to find, not each.
 const MOST_LISTED: usize = 1_000;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use sqlx::migrate::MigrateError;
 use sqlx::mysql::MySqlDatabaseError;
 use ticketflow_event_store::{FeedError, Position};
+use ticketflow_telemetry::with_causes;
 
 use super::fold::FoldError;
 
@@ -124,11 +125,6 @@ impl From<sqlx::Error> for SessionError {
     fn from(error: sqlx::Error) -> Self {
         Self::Database(error.into())
     }
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 #[cfg(test)]

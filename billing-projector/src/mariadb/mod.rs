@@ -9,12 +9,11 @@
 //! | what is a row, and what does an event do to it | `invoice_rows`, `ticket_rows`, `document_model`, put together by `changes` |
 //! | how does a batch of the log become changes | `fold`, run by run in `folding` |
 //! | how do they get into the tables | `write`; which tables there are: `schema` and `migrations/` |
-//! | who keeps them up to date | `session`, with `backoff` |
+//! | who keeps them up to date | `session` |
 //! | how are they built anew | `rebuild` |
 //! | who reads them | `reads` over `connections` |
 //! | are they right | `verify`, against `reference` |
 
-mod backoff;
 mod changes;
 mod connections;
 mod document_model;

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use sqlx::Connection;
 use sqlx::mysql::MySqlConnection;
+use ticketflow_backoff::Backoff;
 use ticketflow_event_store::{Head, Position};
 
 use super::InvoiceTables;
-use super::backoff::Backoff;
 use super::error::{DatabaseError, SessionError};
 use super::folding::{Folding, check_history};
 use super::schema::{self, within};
@@ -57,7 +57,7 @@ pub(crate) async fn run(tables: Arc<InvoiceTables>) {
                     error => tables.unreachable(&error),
                 }
                 tokio::select! {
-                    () = tokio::time::sleep(backoff.next()) => {}
+                    () = tokio::time::sleep(backoff.next_wait()) => {}
                     _ = wanted.changed() => {}
                 }
             }

@@ -16,6 +16,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use ticketflow_telemetry::with_causes;
 
 use crate::gateway::{
     Authorization, AuthorizeRequest, Capture, ChargeStatus, GatewayError, GatewayFuture, PaymentGateway,
@@ -157,18 +158,6 @@ fn interpret<A: DeserializeOwned>(status: StatusCode, answer: &[u8]) -> Result<A
         | StatusCode::UNPROCESSABLE_ENTITY => Err(GatewayError::Rejected { reason }),
         _ => Err(GatewayError::Unknown { reason }),
     }
-}
-
-/// An error and its causes in one line.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 impl PaymentGateway for HttpGateway {

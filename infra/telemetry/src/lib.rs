@@ -57,6 +57,13 @@ pub enum InitError {
     Thread(#[source] std::io::Error),
 }
 
+/// An error with everything that caused it, in one line: for logs, and for whoever is told why something waits.
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
 /// Sets up logs on standard error, metrics and the logging of panics, once per process, before anything records.
 ///
 /// # Errors

@@ -7,12 +7,11 @@
 //! |---|---|
 //! | which rows does an event change | `rows`, `order_rows` |
 //! | how do they get into the tables | `folding` -> `write`, `write_new` |
-//! | who keeps them up to date | `session`, with `backoff` |
+//! | who keeps them up to date | `session` |
 //! | which generation of tables serves | `control` |
 //! | how is it built anew | `rebuild`, compared by `digest` with `reference` |
 //! | who reads them | `reads` |
 
-mod backoff;
 mod connections;
 mod control;
 mod digest;

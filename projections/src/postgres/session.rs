@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
+use ticketflow_backoff::Backoff;
 use ticketflow_event_store::{Head, Position};
 
-use super::backoff::Backoff;
 use super::control::{self, Generation, within};
 use super::error::{DatabaseError, Poison, SessionError};
 use super::folding::{Folding, Limit, check_history};
@@ -70,7 +70,7 @@ pub(crate) async fn run(projection: Arc<PostgresProjection>) {
                     SessionError::Kept { position } => projection.stands_by(position),
                     error => projection.unreachable(&error),
                 }
-                let pause = tokio::time::sleep(memory.backoff.next());
+                let pause = tokio::time::sleep(memory.backoff.next_wait());
                 tokio::select! {
                     () = pause => {}
                     _ = wanted.changed() => {}

@@ -1,4 +1,4 @@
-//! How long to wait before the next try to reach the database: doubling, capped, with full jitter, so that many processes do
+//! How long to wait before the next try to reach a database: doubling, capped, with full jitter, so that many processes do
 //! not come back at the same instant.
 
 use std::time::Duration;
@@ -10,13 +10,13 @@ const LONGEST: Duration = Duration::from_secs(5);
 
 /// The waits of one series of failures.
 #[derive(Debug, Default)]
-pub(crate) struct Backoff {
+pub struct Backoff {
     failures: u32,
 }
 
 impl Backoff {
     /// The next wait: evenly between nothing and the bound, which doubles.
-    pub(crate) fn next(&mut self) -> Duration {
+    pub fn next_wait(&mut self) -> Duration {
         let mut random = [0; 4];
         // Without randomness the whole bound is waited for, which is right as well.
         let share = getrandom::fill(&mut random)
@@ -31,7 +31,7 @@ impl Backoff {
     }
 
     /// It worked: the next failure is the first again.
-    pub(crate) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.failures = 0;
     }
 }
@@ -46,9 +46,9 @@ mod tests {
         let bounds: Vec<u128> = (0..9).map(|_| backoff.bound().as_millis()).collect();
         assert_eq!(bounds, [50, 100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000]);
         for _ in 0..100 {
-            assert!(backoff.next() <= LONGEST);
+            assert!(backoff.next_wait() <= LONGEST);
         }
         backoff.reset();
-        assert!(backoff.next() <= FIRST);
+        assert!(backoff.next_wait() <= FIRST);
     }
 }

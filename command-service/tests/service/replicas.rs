@@ -72,14 +72,19 @@ impl Dice {
     }
 }
 
-/// Positions and chain are the same on all replicas, and every show's history holds.
+/// Positions and chain come to be the same on all replicas. Captures are written after the answer, so that
+/// one replica can be an event ahead for a moment; two chains at one position never are.
 fn same_history(replicas: &[Running]) {
-    for replica in replicas {
-        let caught_up = replica.block_on(replica.service.ports.store.catch_up(Duration::from_secs(20)));
-        caught_up.expect("the server answers");
-    }
-    let heads: Vec<_> = replicas.iter().map(|replica| replica.log.head()).collect();
-    assert!(heads.iter().all(|head| *head == heads[0]), "{heads:?}");
+    replicas[0].until("all replicas are at one position", || {
+        for replica in replicas {
+            let caught_up = replica.block_on(replica.service.ports.store.catch_up(Duration::from_secs(20)));
+            caught_up.expect("the server answers");
+        }
+        let heads: Vec<_> = replicas.iter().map(|replica| replica.log.head()).collect();
+        let same_place = heads.iter().all(|head| head.position == heads[0].position);
+        assert!(!same_place || heads.iter().all(|head| *head == heads[0]), "two histories: {heads:?}");
+        same_place
+    });
 }
 
 #[test]

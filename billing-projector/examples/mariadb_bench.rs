@@ -50,12 +50,19 @@ async fn bill(log: &EmbeddedLog) {
     let options =
         BillingOptions { series, scheme: Scheme::Plain, issuer, receipt_type: DocumentType::Receipt };
     let facts = FactReader::new(log.clone());
-    let ports =
-        BillingPorts { store: log.clone().into(), facts, orders: None, mail: None, fiscal: None, now };
+    let ports = BillingPorts {
+        store: log.clone().into(),
+        books: Arc::default(),
+        facts,
+        orders: None,
+        mail: None,
+        fiscal: None,
+        now,
+    };
     let billing = ticketflow_billing_projector::start(ports, options).unwrap();
     until(|| billing.status().phase == Phase::Live && billing.status().position == log.head().position).await;
     billing.stop().await;
-    let mut books = Books::open(log.clone().into(), series).unwrap();
+    let books = Books::open(log.clone().into(), Arc::default(), series).unwrap();
     let open: Vec<DocumentId> = books.state().open().map(|(document, _)| *document).collect();
     for documents in open.chunks(500) {
         let mail = |&document: &DocumentId| {

@@ -3,14 +3,13 @@
 //! Invariant: selling never waits for it. What passes by itself is waited for, with pauses that grow to a bound; what does not stops
 //! billing, says so, and stops nothing else.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ticketflow_domain::billing::{
-    BillingCommand, DocumentId, DocumentType, FolioStock, Issuer, Scheme, SeriesCode,
-};
-use ticketflow_domain::{OrderId, Timestamp};
+use ticketflow_backoff::Backoff;
+use ticketflow_billing_books::BillingBooks;
+use ticketflow_domain::Timestamp;
+use ticketflow_domain::billing::{BillingCommand, DocumentType, FolioStock, Issuer, Scheme, SeriesCode};
 use ticketflow_event_store::{EventStore, Position};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Notify, watch};
@@ -18,7 +17,7 @@ use tokio::task::JoinHandle;
 
 use crate::books::BooksError;
 use crate::buffer_reader::BufferReader;
-use crate::desk::{Desk, Interruption, Pause, enter, lock};
+use crate::desk::{Desk, Interruption, enter, lock};
 use crate::fiscal::{FiscalPorts, Submission, announce};
 use crate::follower::Follower;
 use crate::letter::MailPorts;
@@ -53,6 +52,8 @@ pub struct BillingOptions {
 pub struct BillingPorts {
     /// Where orders are read and documents are written down.
     pub store: EventStore,
+    /// The books of this process.
+    pub books: Arc<BillingBooks>,
     /// What is known of orders and shows.
     pub facts: FactReader,
     /// The durable buffer that orders come through; `None`: from the log itself, by the one process that has it.
@@ -80,19 +81,6 @@ pub enum Phase {
     Stopped,
 }
 
-/// A document that the authority did not take, or that could not be brought before it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RefusedDocument {
-    /// Which.
-    pub document: DocumentId,
-    /// Of which order.
-    pub order_id: OrderId,
-    /// When it was issued.
-    pub issued_at: Timestamp,
-    /// In the authority's words.
-    pub reason: String,
-}
-
 /// How billing is doing.
 #[derive(Debug, Clone)]
 pub struct BillingStatus {
@@ -114,8 +102,6 @@ pub struct BillingStatus {
     pub authority_error: Option<String>,
     /// Documents that the authority was not given yet.
     pub unsubmitted: usize,
-    /// Documents that it did not take, the first thousand.
-    pub refused: Vec<RefusedDocument>,
 }
 
 /// Billing at work. It ends when this is dropped.
@@ -125,22 +111,6 @@ pub struct BillingHandle {
     task: JoinHandle<()>,
     /// Threads of its own, which give way to those that sell. Taken when this is dropped.
     threads: Option<Runtime>,
-    resubmission: Resubmission,
-}
-
-/// Has refused documents submitted again. Clones are the same.
-#[derive(Clone, Default)]
-pub struct Resubmission {
-    wanted: Arc<AtomicBool>,
-    told: Arc<Notify>,
-}
-
-impl Resubmission {
-    /// All that are refused now, once each.
-    pub fn ask(&self) {
-        self.wanted.store(true, Ordering::SeqCst);
-        self.told.notify_one();
-    }
 }
 
 impl BillingHandle {
@@ -154,12 +124,6 @@ impl BillingHandle {
     pub fn reporter(&self) -> impl Fn() -> BillingStatus + Send + Sync + 'static {
         let status = self.status.clone();
         move || lock(&status).clone()
-    }
-
-    /// What has refused documents submitted again.
-    #[must_use]
-    pub fn resubmission(&self) -> Resubmission {
-        self.resubmission.clone()
     }
 
     /// Whether it is over: stopped, or ended by an error of this software.
@@ -210,13 +174,11 @@ pub fn start(ports: BillingPorts, options: BillingOptions) -> Result<BillingHand
         buffer_error: None,
         authority_error: None,
         unsubmitted: 0,
-        refused: Vec::new(),
     }));
     announce();
     let (stop, stopping) = watch::channel(false);
-    let resubmission = Resubmission::default();
-    let task = threads.spawn(run(ports, options, status.clone(), stopping, resubmission.clone()));
-    Ok(BillingHandle { status, stop, task, threads: Some(threads), resubmission })
+    let task = threads.spawn(run(ports, options, status.clone(), stopping));
+    Ok(BillingHandle { status, stop, task, threads: Some(threads) })
 }
 
 fn give_way() {
@@ -231,17 +193,16 @@ async fn run(
     options: BillingOptions,
     status: Arc<Mutex<BillingStatus>>,
     stopping: watch::Receiver<bool>,
-    resubmission: Resubmission,
 ) {
     let ports = Arc::new(ports);
-    let mut pause = Pause::default();
+    let mut backoff = Backoff::default();
     while !*stopping.borrow() {
-        match turn(&ports, &options, &status, stopping.clone(), &resubmission).await {
+        match turn(&ports, &options, &status, stopping.clone()).await {
             Ok(Ended::Lost) => lock(&status).position = 0,
             Ok(Ended::Done) => return,
             Err(error) if error.passes() => {
                 enter(&status, Phase::Waiting, &error);
-                pause.wait().await;
+                tokio::time::sleep(backoff.next_wait()).await;
             }
             Err(error) => return enter(&status, Phase::Stopped, &error),
         }
@@ -262,7 +223,6 @@ async fn turn(
     options: &BillingOptions,
     status: &Arc<Mutex<BillingStatus>>,
     mut stopping: watch::Receiver<bool>,
-    resubmission: &Resubmission,
 ) -> Result<Ended, Interruption> {
     let mut lease = None;
     if let Some(orders) = &ports.orders {
@@ -282,8 +242,7 @@ async fn turn(
         shelf,
         status: status.clone(),
         issued: Notify::new(),
-        to_submit: resubmission.told.clone(),
-        resubmit: resubmission.wanted.clone(),
+        to_submit: Notify::new(),
         stopping,
     });
     let parts = async {
@@ -321,16 +280,16 @@ async fn turn(
 /// Opens the books, and those of a new issuer.
 async fn open(ports: &BillingPorts, options: &BillingOptions) -> Result<Shelf, Interruption> {
     let BillingOptions { series, scheme, issuer, .. } = options.clone();
-    let store = ports.store.clone();
-    let mut shelf = tokio::task::spawn_blocking(move || Shelf::open(&store, series)).await??;
-    if shelf.current().issuer().is_none() {
+    let (store, folded) = (ports.store.clone(), ports.books.clone());
+    let shelf = tokio::task::spawn_blocking(move || Shelf::open(&store, &folded, series)).await??;
+    let is_new = shelf.read().current().issuer().is_none();
+    if is_new {
         let open = BillingCommand::OpenSeries { series, scheme, issuer };
         let opened = shelf.carry_out(&[open], (ports.now)()).await?;
         opened.into_iter().try_for_each(|answer| answer.map(drop)).map_err(Interruption::Refused)?;
     }
     if let Some(fiscal) = ports.fiscal.as_ref().filter(|_| options.issuer.is_demo) {
         fiscal.folios.load_first_test_ranges().await.map_err(Interruption::TestFolios)?;
-        shelf = tokio::task::spawn_blocking(move || shelf.refresh().map(|()| shelf)).await??;
     }
     Ok(shelf)
 }

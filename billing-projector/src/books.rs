@@ -1,17 +1,21 @@
-//! The books of an issuer: their stream folded, and the way to write into them.
+//! The books of an issuer, open for writing.
 //!
-//! Invariant: a folio is used when its event is durable and not before. Whoever loses a race folds what the other wrote and decides
-//! again; an outcome that is unknown is found out by folding afresh.
+//! Invariant: a folio is used when its event is durable and not before: commands are decided on an excerpt of the books, and the books
+//! change once the events are in the log. Whoever loses a race folds what the other wrote and decides again; an outcome that is
+//! unknown is found out by folding what is there.
 
+use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
+use ticketflow_billing_books::{BillingBooks, BooksGuard, FoldBooksError};
 use ticketflow_domain::Timestamp;
 use ticketflow_domain::billing::{
     BillingCommand, BillingEvent, BillingRejection, BillingState, SeriesCode, decide,
 };
 use ticketflow_event_store::{
-    Append, AppendError, Category, CodecError, EncodedEvents, EventStore, Expected, Position, ReadError,
-    Revision, StreamId, Urgency, billing_event, push_billing_event,
+    Append, AppendError, Category, EncodedEvents, EventStore, Expected, Revision, StreamId, Urgency,
+    push_billing_event,
 };
 
 /// Races that may be lost in a row. Another instance that writes without a pause has other problems.
@@ -22,18 +26,9 @@ const CATCHES_UP_WITHIN: Duration = Duration::from_secs(10);
 /// Why the books could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum BooksError {
-    /// The log cannot be read.
-    #[error("the books cannot be read")]
-    Read(#[from] ReadError),
-    /// An event does not read back: a later version wrote it.
-    #[error("the batch at position {position} of the books does not read back")]
-    Event {
-        /// Of the batch's first event.
-        position: Position,
-        /// Why.
-        #[source]
-        source: CodecError,
-    },
+    /// They do not fold.
+    #[error(transparent)]
+    Fold(#[from] FoldBooksError),
     /// Nothing was written, or what was is not known; to be tried again.
     #[error("the event store does not take the books' events now")]
     Append(#[source] AppendError),
@@ -42,50 +37,75 @@ pub enum BooksError {
     Task(#[source] tokio::task::JoinError),
 }
 
-/// The books, open for writing.
+/// The books, open for writing. What they say is shared with whoever else has them open in this process.
+#[derive(Clone)]
 pub struct Books {
     store: EventStore,
+    folded: Arc<BillingBooks>,
     stream: StreamId,
-    state: BillingState,
-    revision: Revision,
+}
+
+/// What the books say, as long as nobody writes. Not to be kept while waiting for anything.
+pub struct BooksView<'a> {
+    guard: BooksGuard<'a>,
+    stream: StreamId,
+}
+
+impl Deref for BooksView<'_> {
+    type Target = BillingState;
+
+    fn deref(&self) -> &BillingState {
+        self.guard.of(self.stream)
+    }
+}
+
+/// The stream of a series.
+pub(crate) fn stream_of(series: SeriesCode) -> StreamId {
+    StreamId::new(Category::Billing, series.to_bytes())
 }
 
 impl Books {
-    /// Folds the stream of a series. Blocks on the disk.
+    /// Opens the books of a series, with what the log has of them. Blocks on the disk if that is more than is folded.
     ///
     /// # Errors
     /// [`BooksError`].
-    pub fn open(store: EventStore, series: SeriesCode) -> Result<Self, BooksError> {
-        Self::open_stream(store, StreamId::new(Category::Billing, series.to_bytes()))
+    pub fn open(
+        store: EventStore,
+        folded: Arc<BillingBooks>,
+        series: SeriesCode,
+    ) -> Result<Self, BooksError> {
+        Self::open_stream(store, folded, stream_of(series))
     }
 
-    pub(crate) fn open_stream(store: EventStore, stream: StreamId) -> Result<Self, BooksError> {
-        let mut books = Self { store, stream, state: BillingState::default(), revision: 0 };
+    pub(crate) fn open_stream(
+        store: EventStore,
+        folded: Arc<BillingBooks>,
+        stream: StreamId,
+    ) -> Result<Self, BooksError> {
+        let books = Self::of(store, folded, stream);
         books.fold_news()?;
         Ok(books)
     }
 
-    /// What they say.
-    #[must_use]
-    pub fn state(&self) -> &BillingState {
-        &self.state
+    /// The same, as far as they are folded.
+    pub(crate) fn of(store: EventStore, folded: Arc<BillingBooks>, stream: StreamId) -> Self {
+        Self { store, folded, stream }
     }
 
-    /// Folds what is new in the log. Blocks on the disk.
-    pub(crate) fn fold_news(&mut self) -> Result<(), BooksError> {
-        if self.store.log().stream_revision(&self.stream) <= self.revision {
-            return Ok(());
-        }
-        let mut reader = self.store.log().read_stream(self.stream, self.revision + 1)?;
-        while let Some(batch) = reader.next_batch()? {
-            let position = batch.first_position();
-            for record in batch.events() {
-                let event = billing_event(record).map_err(|source| BooksError::Event { position, source })?;
-                self.state.evolve(&event);
-                self.revision += 1;
-            }
-        }
-        Ok(())
+    /// What they say.
+    #[must_use]
+    pub fn state(&self) -> BooksView<'_> {
+        BooksView { guard: self.folded.read(), stream: self.stream }
+    }
+
+    /// Their stream.
+    pub(crate) fn stream(&self) -> StreamId {
+        self.stream
+    }
+
+    /// Folds what is new in the log. Blocks on the disk if something is.
+    pub(crate) fn fold_news(&self) -> Result<(), BooksError> {
+        Ok(self.folded.catch_up(self.store.log(), self.stream)?)
     }
 
     /// Carries commands out, in order, as one batch: all of what they come to is durable at once or not at all. Says of each
@@ -94,33 +114,28 @@ impl Books {
     /// # Errors
     /// [`BooksError`]; then none of the commands is known to be done, and all may be given again.
     pub async fn carry_out(
-        &mut self,
+        &self,
         commands: &[BillingCommand],
         now: Timestamp,
     ) -> Result<Vec<Result<Vec<BillingEvent>, BillingRejection>>, BooksError> {
         for _ in 0..MAX_CONFLICTS {
+            let (revision, answers) = self.decide(commands, now);
             let mut encoded = EncodedEvents::new();
-            let mut answers = Vec::with_capacity(commands.len());
-            for command in commands {
-                let decided = decide(&self.state, command, now);
-                for event in decided.iter().flatten() {
-                    push_billing_event(&mut encoded, event).expect("every text of an event is bounded");
-                    self.state.evolve(event);
-                }
-                answers.push(decided);
+            for event in answers.iter().flatten().flatten() {
+                push_billing_event(&mut encoded, event).expect("every text of an event is bounded");
             }
             if encoded.is_empty() {
                 return Ok(answers);
             }
-            let events = encoded.len() as Revision;
-            match self.append(encoded, now).await {
+            match self.append(revision, encoded, now).await {
                 Ok(()) => {
-                    self.revision += events;
+                    let events: Vec<BillingEvent> = answers.iter().flatten().flatten().cloned().collect();
+                    self.folded.fold_appended(self.stream, revision + 1, &events);
                     return Ok(answers);
                 }
                 Err(AppendError::Conflict { .. }) => {
                     metrics::counter!("billing_conflicts_total").increment(1);
-                    self.fold_afresh().await?;
+                    self.fold_what_others_wrote().await?;
                 }
                 Err(error) => {
                     // It may be there all the same: the next try has to see it.
@@ -128,7 +143,7 @@ impl Books {
                         // Where that cannot be found out now, the next try finds it out.
                         let _ = self.store.catch_up(CATCHES_UP_WITHIN).await;
                     }
-                    self.fold_afresh().await?;
+                    self.fold_what_others_wrote().await?;
                     return Err(BooksError::Append(error));
                 }
             }
@@ -136,12 +151,33 @@ impl Books {
         Err(BooksError::Append(AppendError::Unavailable))
     }
 
-    async fn append(&self, events: EncodedEvents, now: Timestamp) -> Result<(), AppendError> {
+    /// What the commands come to, each on top of the ones before, and behind which revision.
+    fn decide(
+        &self,
+        commands: &[BillingCommand],
+        now: Timestamp,
+    ) -> (Revision, Vec<Result<Vec<BillingEvent>, BillingRejection>>) {
+        let guard = self.folded.read();
+        let mut excerpt = guard.of(self.stream).excerpt(commands);
+        let decide_next = |command| {
+            let decided = decide(&excerpt, command, now);
+            decided.iter().flatten().for_each(|event| excerpt.evolve(event));
+            decided
+        };
+        (guard.revision(self.stream), commands.iter().map(decide_next).collect())
+    }
+
+    async fn append(
+        &self,
+        revision: Revision,
+        events: EncodedEvents,
+        now: Timestamp,
+    ) -> Result<(), AppendError> {
         let mut batch_id = [0; 16];
         getrandom::fill(&mut batch_id).expect("the operating system has randomness once it has booted");
         let append = Append {
             stream: self.stream,
-            expected: Expected::Revision(self.revision),
+            expected: Expected::Revision(revision),
             batch_id,
             recorded_at_ms: now.as_millis(),
             metadata: Vec::new(),
@@ -151,14 +187,8 @@ impl Books {
         self.store.append(append).await.map(|_| ())
     }
 
-    /// Forgets what was decided and is not durable.
-    async fn fold_afresh(&mut self) -> Result<(), BooksError> {
-        let (store, stream) = (self.store.clone(), self.stream);
-        let folding = tokio::task::spawn_blocking(move || {
-            let mut books = Self { store, stream, state: BillingState::default(), revision: 0 };
-            books.fold_news().map(|()| books)
-        });
-        *self = folding.await.map_err(BooksError::Task)??;
-        Ok(())
+    async fn fold_what_others_wrote(&self) -> Result<(), BooksError> {
+        let books = self.clone();
+        tokio::task::spawn_blocking(move || books.fold_news()).await.map_err(BooksError::Task)?
     }
 }

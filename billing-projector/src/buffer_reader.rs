@@ -6,10 +6,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ticketflow_backoff::Backoff;
 use ticketflow_event_store::Position;
 use ticketflow_telemetry::with_causes;
 
-use crate::desk::{Desk, Interruption, Pause};
+use crate::desk::{Desk, Interruption};
 use crate::issuing::Given;
 use crate::order_facts::FactsError;
 use crate::orders::{Consumed, Orders, OrdersConsumer};
@@ -34,17 +35,17 @@ impl BufferReader {
 
     /// Until billing is to stop, or somebody has to look at why it cannot go on: then the follower of the log says so.
     pub(crate) async fn run(self) {
-        let mut pause = Pause::default();
+        let mut backoff = Backoff::default();
         loop {
             let ended = tokio::select! {
-                ended = self.read(&mut pause) => ended,
+                ended = self.read(&mut backoff) => ended,
                 () = self.desk.stopped() => return,
             };
             match ended {
                 Ok(error) => {
                     tracing::warn!(%error, "orders do not come through the buffer; they are found in the log");
                     self.desk.status().buffer_error = Some(error);
-                    pause.wait().await;
+                    tokio::time::sleep(backoff.next_wait()).await;
                 }
                 Err(error) => {
                     tracing::error!(error = with_causes(&error), "the durable buffer is not read any more");
@@ -55,7 +56,7 @@ impl BufferReader {
     }
 
     /// Reads until the servers fail; says how.
-    async fn read(&self, pause: &mut Pause) -> Result<String, Interruption> {
+    async fn read(&self, backoff: &mut Backoff) -> Result<String, Interruption> {
         let mut consumer = match OrdersConsumer::open(&self.orders).await {
             Ok(consumer) => consumer,
             Err(error) => return Ok(error.to_string()),
@@ -66,7 +67,7 @@ impl BufferReader {
                 Ok(messages) => self.handle(messages).await?,
                 Err(error) => return Ok(error.to_string()),
             }
-            *pause = Pause::default();
+            backoff.reset();
         }
     }
 

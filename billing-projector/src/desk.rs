@@ -1,10 +1,9 @@
 //! What the parts of billing have in common: the books, how billing is doing, how failures are waited out.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
+use ticketflow_backoff::Backoff;
 use ticketflow_domain::Timestamp;
 use ticketflow_domain::billing::{BillingCommand, BillingRejection};
 use ticketflow_event_store::FeedError;
@@ -18,9 +17,6 @@ use crate::order_facts::FactsError;
 use crate::orders::LeaseError;
 use crate::shelf::Shelf;
 
-/// First and longest pause after failures that follow each other.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
-
 /// What the parts of billing share.
 pub(crate) struct Desk {
     pub(crate) ports: Arc<BillingPorts>,
@@ -29,10 +25,8 @@ pub(crate) struct Desk {
     pub(crate) status: Arc<Mutex<BillingStatus>>,
     /// Told when there are new documents to mail.
     pub(crate) issued: Notify,
-    /// Told when there are new documents for the authority, or an operator wants refused ones submitted again.
-    pub(crate) to_submit: Arc<Notify>,
-    /// Whether an operator wants that.
-    pub(crate) resubmit: Arc<AtomicBool>,
+    /// Told when there are new documents for the authority.
+    pub(crate) to_submit: Notify,
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
@@ -47,7 +41,7 @@ impl Desk {
 
     /// The books, with what others wrote into them: operators, mostly. Reads the disk if they did.
     pub(crate) async fn shelf(&self) -> Result<tokio::sync::MutexGuard<'_, Shelf>, BooksError> {
-        let mut shelf = self.shelf.lock().await;
+        let shelf = self.shelf.lock().await;
         shelf.refresh()?;
         Ok(shelf)
     }
@@ -59,13 +53,13 @@ impl Desk {
     /// Writes down what became of documents, by the place of their books. Until it is written, or billing is to stop: nothing else is sent
     /// before, or it would be sent again.
     pub(crate) async fn write_down(&self, record: BTreeMap<usize, Vec<BillingCommand>>) {
-        let mut pause = Pause::default();
+        let mut backoff = Backoff::default();
         for (books, commands) in record {
             loop {
                 let Err(error) = self.record(books, &commands).await else { break };
                 tracing::warn!(error = with_causes(&error), "what was sent cannot be written down yet");
                 tokio::select! {
-                    () = pause.wait() => {}
+                    () = tokio::time::sleep(backoff.next_wait()) => {}
                     () = self.stopped() => return,
                 }
             }
@@ -112,23 +106,6 @@ impl Interruption {
             Self::TestFolios(error) => error.passes(),
             Self::Books(_) | Self::Facts(_) | Self::Feed(_) | Self::Task(_) | Self::Refused(_) => false,
         }
-    }
-}
-
-/// Pauses after failures that follow each other.
-pub(crate) struct Pause(Duration);
-
-impl Default for Pause {
-    fn default() -> Self {
-        Self(PAUSE.0)
-    }
-}
-
-impl Pause {
-    /// Waits, twice as long each time.
-    pub(crate) async fn wait(&mut self) {
-        tokio::time::sleep(self.0).await;
-        self.0 = (self.0 * 2).min(PAUSE.1);
     }
 }
 

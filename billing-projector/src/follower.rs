@@ -7,10 +7,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ticketflow_backoff::Backoff;
 use ticketflow_event_store::{Feed, FeedChunk, Position};
 
 use crate::billing::Phase;
-use crate::desk::{Desk, Interruption, Pause, enter};
+use crate::desk::{Desk, Interruption, enter};
 use crate::order_facts::FactsError;
 use crate::sources::{Source, Sources};
 
@@ -32,7 +33,7 @@ impl Follower {
 
     /// Until billing is to stop, or somebody has to look at why it cannot go on.
     pub(crate) async fn run(self) {
-        let mut pause = Pause::default();
+        let mut backoff = Backoff::default();
         loop {
             let before = self.desk.status().position;
             let ended = tokio::select! {
@@ -44,9 +45,9 @@ impl Follower {
                 Err(error) if error.passes() => {
                     enter(&self.desk.status, Phase::Waiting, &error);
                     if self.desk.status().position > before {
-                        pause = Pause::default();
+                        backoff.reset();
                     }
-                    pause.wait().await;
+                    tokio::time::sleep(backoff.next_wait()).await;
                 }
                 Err(error) => return enter(&self.desk.status, Phase::Stopped, &error),
             }

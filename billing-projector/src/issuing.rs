@@ -23,8 +23,11 @@ pub(crate) enum Given {
 impl Desk {
     /// Gives each source its document; what cannot have one is parked.
     pub(crate) async fn give_documents(&self, sources: &[Source]) -> Result<Vec<Given>, Interruption> {
-        let mut shelf = self.shelf().await?;
-        let is_open: Vec<bool> = sources.iter().map(|source| !shelf.is_set_aside(source.position)).collect();
+        let shelf = self.shelf().await?;
+        let is_open: Vec<bool> = {
+            let books = shelf.read();
+            sources.iter().map(|source| !books.is_set_aside(source.position)).collect()
+        };
         let wanted: Vec<&Source> =
             sources.iter().zip(&is_open).filter(|(_, is_open)| **is_open).map(|(source, _)| source).collect();
         let commands: Vec<BillingCommand> = wanted.iter().map(|source| source.command.clone()).collect();
@@ -71,12 +74,13 @@ impl Desk {
     /// Everything up to the position has its document or is set aside.
     pub(crate) async fn reached(&self, position: Position) -> Result<(), Interruption> {
         let shelf = self.shelf().await?;
-        let stock: Vec<FolioStock> = shelf.current().stock(self.now()).collect();
+        let books = shelf.read();
+        let stock: Vec<FolioStock> = books.current().stock(self.now()).collect();
         for kind in &stock {
             let name = format!("{:?}", kind.document_type);
             metrics::gauge!("billing_folios_left", "document_type" => name).set(kind.left as f64);
         }
-        let parked = shelf.all().map(|books| books.parked().count()).sum();
+        let parked = books.all().map(|books| books.parked().count()).sum();
         metrics::gauge!("billing_parked").set(parked as f64);
         let low = stock.iter().any(|kind| kind.left < LOW_STOCK);
         metrics::gauge!("billing_folios_low").set(if low { 1.0 } else { 0.0 });

@@ -25,9 +25,7 @@ mod shelf;
 mod sources;
 mod words;
 
-pub use billing::{
-    BillingHandle, BillingOptions, BillingPorts, BillingStatus, Phase, RefusedDocument, Resubmission, start,
-};
+pub use billing::{BillingHandle, BillingOptions, BillingPorts, BillingStatus, Phase, start};
 pub use books::{Books, BooksError};
 pub use buyers::{Buyer, BuyerError, Buyers};
 pub use fiscal::{
@@ -36,8 +34,8 @@ pub use fiscal::{
     Resolution, TestIssuer, chilean_document,
 };
 pub use handlers::{
-    DocumentPorts, FindPapers, FiscalHttpPorts, ListParked, ListRefused, OrderPapers, PoisonPorts,
-    fiscal_openapi, fiscal_router, openapi, poison_openapi, poison_router, router,
+    DocumentPorts, FindPapers, FiscalHttpPorts, OrderPapers, PoisonPorts, fiscal_openapi, fiscal_router,
+    openapi, poison_openapi, poison_router, router,
 };
 pub use issued::{IssuedDocument, IssuedLine};
 pub use letter::MailPorts;

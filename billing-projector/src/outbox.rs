@@ -8,12 +8,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ticketflow_backoff::Backoff;
 use ticketflow_domain::billing::{BillingCommand, DocumentId};
 use ticketflow_telemetry::with_causes;
 use tokio::task::JoinSet;
 
 use crate::books::BooksError;
-use crate::desk::{Desk, Pause};
+use crate::desk::Desk;
 use crate::letter::{Letter, LetterError, MailPorts};
 
 /// Mails of one round: what they came to is written down together.
@@ -50,7 +51,7 @@ impl Outbox {
 
     /// Until billing is to stop. A round that has begun is finished and written down.
     pub(crate) async fn run(mut self) {
-        let mut pause = Pause::default();
+        let mut backoff = Backoff::default();
         while !*self.desk.stopping.borrow() {
             let letters = match self.due().await {
                 Ok(letters) => letters,
@@ -77,10 +78,10 @@ impl Outbox {
             match trouble {
                 // Nothing went through: the server, not the mails.
                 Some(_) if sent == 0 => tokio::select! {
-                    () = pause.wait() => {}
+                    () = tokio::time::sleep(backoff.next_wait()) => {}
                     () = self.desk.stopped() => {}
                 },
-                _ => pause = Pause::default(),
+                _ => backoff.reset(),
             }
         }
     }
@@ -90,7 +91,7 @@ impl Outbox {
         let shelf = self.desk.shelf().await?;
         let now = Instant::now();
         let mut letters = Vec::new();
-        for (index, books) in shelf.all().enumerate() {
+        for (index, books) in shelf.read().all().enumerate() {
             for (&document, progress) in books.open() {
                 let place = (index, document);
                 let waits = self.again.get(&place).is_some_and(|again| again.at > now);

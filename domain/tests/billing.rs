@@ -235,7 +235,9 @@ fn a_document_is_done_with_when_it_is_mailed_and_accepted_whatever_comes_first()
     for mail_first in [true, false] {
         let mut books = Books::of(Scheme::Chile);
         books.take(&range(DocumentType::TaxedReceipt, 1, 9, None));
-        books.refuses(&mail("m"), &BillingRejection::DocumentUnknown(taxed));
+        for early in [mail("m"), BillingCommand::Reopen { document: taxed }] {
+            books.refuses(&early, &BillingRejection::DocumentUnknown(taxed));
+        }
         books.take(&receipt(DocumentType::TaxedReceipt, 1, 11_900));
         if mail_first {
             assert_eq!(books.take(&mail("m")).len(), 1);
@@ -247,7 +249,11 @@ fn a_document_is_done_with_when_it_is_mailed_and_accepted_whatever_comes_first()
         assert_eq!(books.take(&verdict(Some("schema"))), []);
         let progress = books.0.progress(taxed).expect("somebody has to look at it");
         assert_eq!((progress.refusal.as_deref(), progress.is_accepted), (Some("schema"), false));
-        // Sent again, it is taken.
+        // An operator has it sent again, once; and it is taken.
+        assert_eq!(books.take(&BillingCommand::Reopen { document: taxed }).len(), 1);
+        assert_eq!(books.take(&BillingCommand::Reopen { document: taxed }), []);
+        let progress = books.0.progress(taxed).expect("it is to be given to the authority");
+        assert_eq!((&progress.refusal, &progress.track_id, progress.was_submitted), (&None, &None, true));
         assert_eq!(books.take(&submission("8")).len(), 1);
         assert_eq!(books.take(&verdict(None)).len(), 1);
         if !mail_first {
@@ -255,7 +261,8 @@ fn a_document_is_done_with_when_it_is_mailed_and_accepted_whatever_comes_first()
             assert_eq!(books.take(&mail("m")).len(), 1);
         }
         assert_eq!(books.0.open().count(), 0);
-        for again in [submission("9"), verdict(None), verdict(Some("late")), mail("m")] {
+        let reopen = BillingCommand::Reopen { document: taxed };
+        for again in [submission("9"), verdict(None), verdict(Some("late")), mail("m"), reopen] {
             assert_eq!(books.take(&again), [], "{again:?}");
         }
     }
@@ -323,6 +330,16 @@ fn command() -> impl Strategy<Value = (BillingCommand, i64)> {
             document: document(taxed, folio),
             message_id: folio.to_string(),
         }),
+        1 => (1..120_u64, 0..3_u64).prop_map(move |(folio, number)| BillingCommand::RecordSubmission {
+            document: document(taxed, folio),
+            track_id: number.to_string(),
+        }),
+        1 => (1..120_u64, any::<bool>()).prop_map(move |(folio, is_refused)| BillingCommand::RecordVerdict {
+            document: document(taxed, folio),
+            refusal: is_refused.then(|| "schema".into()),
+        }),
+        1 => (1..120_u64).prop_map(move |folio| BillingCommand::Reopen { document: document(taxed, folio) }),
+        1 => (0..40_u64).prop_map(|number| BillingCommand::Retry { source_position: 1_000 + number }),
     ];
     (kinds, 0..12_i64)
 }
@@ -366,10 +383,35 @@ proptest! {
             }
             history.extend(events);
         }
+        let mut restored = BillingState::from_snapshot(books.0.to_snapshot());
+        books.0.stored_receipts().for_each(|receipt| restored.restore_receipt(receipt));
+        prop_assert_eq!(&restored, &books.0, "a snapshot is the state");
         let mut folded = BillingState::default();
         folded.evolve(&open_event());
         history.iter().for_each(|event| folded.evolve(event));
         prop_assert_eq!(folded, books.0, "the fold of the history is the state");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
+
+    #[test]
+    fn a_batch_decided_on_an_excerpt_is_decided_as_on_the_books(
+        before in proptest::collection::vec(command(), 0..80),
+        batch in proptest::collection::vec(command(), 1..40),
+    ) {
+        let mut books = Books::of(Scheme::Chile);
+        for (command, _) in before {
+            let _ = books.at(&command, NOW);
+        }
+        let commands: Vec<BillingCommand> = batch.into_iter().map(|(command, _)| command).collect();
+        let mut excerpt = books.0.excerpt(&commands);
+        for command in &commands {
+            let decided = decide(&excerpt, command, NOW);
+            decided.iter().flatten().for_each(|event| excerpt.evolve(event));
+            prop_assert_eq!(decided, books.at(command, NOW), "{:?}", command);
+        }
     }
 }
 

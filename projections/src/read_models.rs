@@ -1,13 +1,14 @@
 //! The memory read models together: seat maps by show, orders by id, what was issued for them, and how far they are.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use ticketflow_domain::billing::{BillingState, OrderDocuments, ParkedSource};
+use ticketflow_billing_books::BillingBooks;
+use ticketflow_domain::billing::OrderDocuments;
 use ticketflow_domain::show::{ShowEvent, ShowInfo};
 use ticketflow_domain::{OrderId, ShowId};
-use ticketflow_event_store::{Batch, Category, CodecError, Position, StreamId, billing_event, show_event};
+use ticketflow_event_store::{Batch, Category, CodecError, Position, show_event};
 use tokio::sync::watch;
 
 use crate::orders::{OrderView, Orders, StoredOrder};
@@ -17,8 +18,7 @@ use crate::seat_map::{SeatMap, StoredSeatMap};
 pub struct ReadModels {
     shows: RwLock<HashMap<ShowId, Arc<SeatMap>>>,
     orders: RwLock<Orders>,
-    /// The books of each issuer, by their stream.
-    books: RwLock<BTreeMap<StreamId, BillingState>>,
+    books: Arc<BillingBooks>,
     position: watch::Sender<Position>,
 }
 
@@ -27,7 +27,7 @@ impl Default for ReadModels {
         Self {
             shows: RwLock::default(),
             orders: RwLock::default(),
-            books: RwLock::default(),
+            books: Arc::default(),
             position: watch::Sender::new(0),
         }
     }
@@ -45,36 +45,20 @@ impl ReadModels {
                 let events: Vec<ShowEvent> = batch.events().map(show_event).collect::<Result<_, _>>()?;
                 self.apply_show(ShowId::from_bytes(stream.id), &events, batch.first_position());
             }
-            Category::Billing => self.apply_billing(batch)?,
+            Category::Billing => self.books.fold(batch)?,
             Category::Customer | Category::Ops => {}
         }
         Ok(())
     }
 
-    /// Folds a batch of an issuer's books.
-    pub(crate) fn apply_billing(&self, batch: &Batch<'_>) -> Result<(), CodecError> {
-        let events: Vec<_> = batch.events().map(billing_event).collect::<Result<_, _>>()?;
-        let mut books = self.books.write().unwrap_or_else(PoisonError::into_inner);
-        let books = books.entry(batch.stream()).or_default();
-        events.iter().for_each(|event| books.evolve(event));
-        Ok(())
-    }
-
-    /// Orders and refunds that billing gave up on: in which books, by the position of their event.
-    pub fn parked(&self) -> Vec<(StreamId, Position, ParkedSource)> {
-        let books = self.books.read().unwrap_or_else(PoisonError::into_inner);
-        let of = |(stream, books): (&StreamId, &BillingState)| {
-            let stream = *stream;
-            let own = books.parked().map(move |(position, parked)| (stream, position, parked.clone()));
-            own.collect::<Vec<_>>()
-        };
-        books.iter().flat_map(of).collect()
+    /// The books of all issuers, which others in this process may write into: they can be ahead of the rest.
+    pub fn books(&self) -> &Arc<BillingBooks> {
+        &self.books
     }
 
     /// What was issued for an order; `None` while it has no receipt.
     pub fn documents(&self, id: OrderId) -> Option<OrderDocuments> {
-        let books = self.books.read().unwrap_or_else(PoisonError::into_inner);
-        books.values().find_map(|books| books.documents(id))
+        self.books.documents(id)
     }
 
     fn apply_show(&self, show_id: ShowId, events: &[ShowEvent], first: Position) {

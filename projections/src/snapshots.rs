@@ -4,8 +4,9 @@
 //! it; one that does not read back is passed over.
 
 use rkyv::util::AlignedVec;
+use ticketflow_billing_books::BooksPart;
 use ticketflow_event_store::{
-    Category, CodecError, EmbeddedLog, SnapshotError, StoredSnapshot, push_snapshot_part, take_snapshot_part,
+    CodecError, EmbeddedLog, SnapshotError, StoredSnapshot, push_snapshot_part, take_snapshot_part,
 };
 
 use crate::feed_runner::{FoldError, fold_up_to};
@@ -14,17 +15,19 @@ use crate::read_models::ReadModels;
 use crate::seat_map::StoredSeatMap;
 
 /// The name of the read models' snapshot in the log's folder. A changed stored shape takes the next number.
-const SNAPSHOT_NAME: &str = "read-models-1";
+const SNAPSHOT_NAME: &str = "read-models-2";
 /// Orders in one part: so many are in memory twice while a snapshot is written or read.
 const ORDERS_PER_PART: usize = 10_000;
 
-/// A part of a stored snapshot, version 1.
+/// A part of a stored snapshot, version 2.
 #[derive(rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 enum Part {
     /// A show.
     SeatMap(StoredSeatMap),
     /// Some orders, in the order of payment; their shows come before.
     Orders(Vec<StoredOrder>),
+    /// Of the books.
+    Books(BooksPart),
 }
 
 /// Why a snapshot was not stored. Nothing is lost: the next start folds more events.
@@ -44,34 +47,6 @@ pub enum StoreModelsError {
 /// The read models of the newest usable snapshot, empty without one. Blocks on the disk.
 #[must_use]
 pub fn restore_models(log: &EmbeddedLog) -> ReadModels {
-    let models = restore_stored(log);
-    match fold_books(log, &models) {
-        Ok(()) => models,
-        Err(error) => {
-            tracing::warn!(%error, "the books cannot be folded beside the snapshot; all events are folded");
-            ReadModels::default()
-        }
-    }
-}
-
-/// Folds the issuers' books up to where the models are. They are short beside everything else and in no snapshot.
-fn fold_books(log: &EmbeddedLog, models: &ReadModels) -> Result<(), FoldError> {
-    let to = models.position();
-    for (stream, _) in log.streams(Category::Billing) {
-        let mut reader = log.read_stream(stream, 1)?;
-        while let Some(batch) = reader.next_batch()? {
-            let position = batch.first_position();
-            if position > to {
-                break;
-            }
-            models.apply_billing(&batch).map_err(|source| FoldError::Event { position, source })?;
-        }
-    }
-    Ok(())
-}
-
-/// What snapshots hold: seat maps and orders.
-fn restore_stored(log: &EmbeddedLog) -> ReadModels {
     let restored = log.restore_snapshot(SNAPSHOT_NAME, read);
     restored.map_or_else(ReadModels::default, |(models, position)| {
         models.reached(position);
@@ -85,6 +60,7 @@ fn read(mut bytes: &[u8]) -> Result<ReadModels, CodecError> {
         match part {
             Part::SeatMap(map) => models.restore_map(map),
             Part::Orders(orders) => models.restore_orders(orders),
+            Part::Books(part) => models.books().restore(part),
         }
     }
     Ok(models)
@@ -96,12 +72,13 @@ fn read(mut bytes: &[u8]) -> Result<ReadModels, CodecError> {
 /// [`StoreModelsError`].
 pub fn store_models(log: &EmbeddedLog) -> Result<StoredSnapshot, StoreModelsError> {
     log.renew_snapshot(SNAPSHOT_NAME, |to| {
-        let models = restore_stored(log);
+        let models = restore_models(log);
         fold_up_to(log, &models, to)?;
         let mut bytes = AlignedVec::new();
         for map in models.shows() {
             push_snapshot_part(&mut bytes, &Part::SeatMap(map.to_stored()))?;
         }
+        models.books().store(|part| push_snapshot_part(&mut bytes, &Part::Books(part)))?;
         let orders = models.into_orders();
         let mut stored = orders.stored();
         loop {

@@ -153,8 +153,13 @@ impl BillingArguments {
     }
 
     /// The keys and the authority of an issuer of fiscal documents; `None` for others.
-    pub(crate) fn open_fiscal(&self, store: &EventStore, folder: &DataFolder) -> Result<Option<Fiscal>> {
-        self.fiscal.open(&self.options()?, store, folder)
+    pub(crate) fn open_fiscal(
+        &self,
+        store: &EventStore,
+        models: &ReadModels,
+        folder: &DataFolder,
+    ) -> Result<Option<Fiscal>> {
+        self.fiscal.open(&self.options()?, store, models.books(), folder)
     }
 }
 
@@ -225,6 +230,7 @@ impl Papers {
         });
         let ports = BillingPorts {
             store: store.clone(),
+            books: self.models.books().clone(),
             facts: self.facts.clone(),
             orders,
             mail,
@@ -235,19 +241,15 @@ impl Papers {
     }
 
     /// The operators' endpoints for folios and the authority, where fiscal documents are issued.
-    pub(crate) fn fiscal_router(&self, billing: &BillingHandle, operator_key: OperatorKey) -> Router {
-        self.fiscal.as_ref().map(|fiscal| fiscal.router(billing, operator_key)).unwrap_or_default()
+    pub(crate) fn fiscal_router(&self, operator_key: OperatorKey) -> Router {
+        self.fiscal.as_ref().map(|fiscal| fiscal.router(operator_key)).unwrap_or_default()
     }
 }
 
 /// The operators' endpoints for what billing gave up on, which every process has.
-pub(crate) fn poison_router(
-    models: Arc<ReadModels>,
-    store: &EventStore,
-    operator_key: OperatorKey,
-) -> Router {
+pub(crate) fn poison_router(models: &ReadModels, store: &EventStore, operator_key: OperatorKey) -> Router {
     ticketflow_billing_projector::poison_router(PoisonPorts {
-        parked: Arc::new(move || models.parked()),
+        books: models.books().clone(),
         store: store.clone(),
         now: || Clock::System.now(),
         operator_key,

@@ -3,14 +3,16 @@
 //! A demonstration gets all of it at its first start. The only authority yet is the simulated one, so that a real issuer is refused:
 //! its receipts would look valid and be none.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use axum::Router;
 use clap::{Args, ValueEnum};
+use ticketflow_billing_books::BillingBooks;
 use ticketflow_billing_projector::{
-    BillingHandle, BillingOptions, FiscalAuthority, FiscalHttpPorts, FiscalKeys, FiscalOffice, FiscalPorts,
-    FolioDesk, Press, Resolution, TestIssuer,
+    BillingOptions, FiscalAuthority, FiscalHttpPorts, FiscalKeys, FiscalOffice, FiscalPorts, FolioDesk,
+    Press, Resolution, TestIssuer,
 };
 use ticketflow_command_service::{Clock, random};
 use ticketflow_domain::Rut;
@@ -43,6 +45,22 @@ pub(crate) struct FiscalArguments {
     /// The tax authority that documents go to
     #[arg(long, default_value = "simulated", env = "TICKETFLOW_FISCAL_AUTHORITY")]
     fiscal_authority: Authority,
+    #[command(flatten)]
+    keys: FiscalFolder,
+}
+
+/// Where the fiscal keys are.
+#[derive(Args, Clone)]
+pub(crate) struct FiscalFolder {
+    /// Folder of the certificate and the folios' keys, which the instances of billing share [default: the folder `fiscal` in the data folder]
+    #[arg(long, env = "TICKETFLOW_FISCAL_KEYS", value_name = "FOLDER")]
+    fiscal_keys: Option<PathBuf>,
+}
+
+impl FiscalFolder {
+    pub(crate) fn path(&self, folder: &DataFolder) -> PathBuf {
+        self.fiscal_keys.clone().unwrap_or_else(|| folder.fiscal())
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -62,6 +80,8 @@ pub(crate) struct Fiscal {
     pub(crate) office: Arc<FiscalOffice>,
     folios: Arc<FolioDesk>,
     authority: FiscalAuthority,
+    books: Arc<BillingBooks>,
+    store: EventStore,
 }
 
 impl FiscalArguments {
@@ -88,6 +108,7 @@ impl FiscalArguments {
         &self,
         options: &BillingOptions,
         store: &EventStore,
+        books: &Arc<BillingBooks>,
         folder: &DataFolder,
     ) -> Result<Option<Fiscal>> {
         if options.scheme == Scheme::Plain {
@@ -105,7 +126,7 @@ impl FiscalArguments {
             );
         }
         let activity_code = self.issuer_activity_code.unwrap_or(DEMO_ACTIVITY_CODE);
-        let path = folder.fiscal();
+        let path = self.keys.path(folder);
         let test_issuer = TestIssuer {
             rut,
             name: issuer.name.clone(),
@@ -119,12 +140,15 @@ impl FiscalArguments {
         let office = FiscalOffice::new(keys.clone(), activity_code, self.fiscal_sender_rut);
         let time_zone = office.time_zone().clone();
         let now = || Clock::System.now();
+        let (store, books, authority) = (store.clone(), books.clone(), authority_key.clone());
         let folios =
-            FolioDesk::new(store.clone(), options.series, keys, authority_key.clone(), time_zone, now);
+            FolioDesk::new(store.clone(), books.clone(), options.series, keys, authority, time_zone, now);
         Ok(Some(Fiscal {
             office: Arc::new(office),
             folios: Arc::new(folios),
             authority: FiscalAuthority::simulated(authority_key, u64::from_le_bytes(random())),
+            books,
+            store,
         }))
     }
 }
@@ -145,13 +169,13 @@ impl Fiscal {
         }
     }
 
-    pub(crate) fn router(&self, billing: &BillingHandle, operator_key: OperatorKey) -> Router {
-        let report = billing.reporter();
+    pub(crate) fn router(&self, operator_key: OperatorKey) -> Router {
         ticketflow_billing_projector::fiscal_router(FiscalHttpPorts {
             folios: self.folios.clone(),
             authority: self.authority.clone(),
-            refused: Arc::new(move || report().refused),
-            resubmission: billing.resubmission(),
+            books: self.books.clone(),
+            store: self.store.clone(),
+            now: || Clock::System.now(),
             operator_key,
         })
     }

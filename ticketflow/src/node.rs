@@ -160,7 +160,7 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
         projections = buffer::watch(projections, relay);
     }
     let fiscal = match &role.billing {
-        Some(issuer) => issuer.open_fiscal(&store, &arguments.store.folder)?,
+        Some(issuer) => issuer.open_fiscal(&store, &models, &arguments.store.folder)?,
         None => None,
     };
     let papers = match &keys {
@@ -205,7 +205,7 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
         }
     };
     let snapshots = SnapshotKeeper::start(log.clone());
-    let poison = billing::poison_router(models.clone(), &store, operator_key);
+    let poison = billing::poison_router(&models, &store, operator_key);
 
     let shutdown = Shutdown::new();
     let ready = Arc::new(AtomicBool::new(true));
@@ -233,8 +233,8 @@ async fn serve(arguments: NodeArguments, role: Role, metrics: MetricsPage) -> Re
         metrics,
     });
     let mut documents = papers.as_ref().map(Papers::router).unwrap_or_default();
-    if let (Some(papers), Some(billing)) = (&papers, &billing) {
-        documents = documents.merge(papers.fiscal_router(billing, operator_key));
+    if let Some(papers) = &papers {
+        documents = documents.merge(papers.fiscal_router(operator_key));
     }
     let api = api(service, queries.merge(documents).merge(poison), probes, operator_key, simulator.as_ref());
     let router = match role.pages {

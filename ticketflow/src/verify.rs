@@ -170,6 +170,15 @@ fn check_meaning(log: &EmbeddedLog, report: &mut Report) -> Result<()> {
     let models_through_snapshot = Arc::new(restore_models(log));
     FeedRunner::catch_up(log.clone(), models_through_snapshot.clone())
         .context("folding through the snapshot")?;
+    let (books, books_through_snapshot) = (models.books().read(), models_through_snapshot.books().read());
+    for (stream, books) in books.iter().filter(|(stream, books)| books_through_snapshot.of(*stream) != *books)
+    {
+        let issuer = books.issuer().map_or("nobody", |(issuer, _)| &issuer.name);
+        report.faults.push(format!(
+            "{stream}, the books of {issuer}: the snapshot leads to another state than the events"
+        ));
+    }
+    drop((books, books_through_snapshot));
     for (show_id, audit) in audits {
         let fold = folds.remove(&show_id).unwrap_or_default();
         report

@@ -7,19 +7,20 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use ticketflow_billing_books::{BillingBooks, FoldBooksError};
 use ticketflow_domain::billing::{
-    BillingCommand, BillingEvent, BillingRejection, DocumentType, FolioStock, Issuer, LoadFolioRange,
-    SeriesCode, decide,
+    BillingCommand, BillingEvent, BillingRejection, BillingState, DocumentType, FolioStock, Issuer,
+    LoadFolioRange, SeriesCode, decide,
 };
 use ticketflow_domain::{Rut, Timestamp};
-use ticketflow_event_store::{Category, EventStore, StreamId, billing_event};
+use ticketflow_event_store::{EventStore, Position, StreamId, billing_event};
 use ticketflow_fiscal_chile::{Caf, CafError, PublicKey};
 
 use super::key_files::KeyFileError;
 use super::keys::{Authorisation, FiscalKeys, TestIssuer};
 use super::office::{FiscalError, chilean_time, rut};
 use super::{chilean_type, own_type};
-use crate::books::{Books, BooksError};
+use crate::books::{Books, BooksError, stream_of};
 
 /// Below so many folios of a kind operators are warned: an hour of a large on-sale.
 pub(crate) const LOW_STOCK: u64 = 10_000;
@@ -116,6 +117,7 @@ pub struct FolioLine {
 /// Brings folios into the books of one issuer.
 pub struct FolioDesk {
     store: EventStore,
+    books: Arc<BillingBooks>,
     series: SeriesCode,
     keys: Arc<FiscalKeys>,
     authority: PublicKey,
@@ -128,13 +130,14 @@ impl FolioDesk {
     #[must_use]
     pub fn new(
         store: EventStore,
+        books: Arc<BillingBooks>,
         series: SeriesCode,
         keys: Arc<FiscalKeys>,
         authority: PublicKey,
         time_zone: TimeZone,
         now: fn() -> Timestamp,
     ) -> Self {
-        Self { store, series, keys, authority, time_zone, now }
+        Self { store, books, series, keys, authority, time_zone, now }
     }
 
     /// The series that folios go to.
@@ -149,15 +152,16 @@ impl FolioDesk {
     /// [`FolioError`].
     pub async fn list(&self) -> Result<(Issuer, Vec<FolioLine>), FolioError> {
         let books = self.books().await?;
-        let (issuer, _) = books.state().issuer().ok_or(FolioError::NotOpen)?;
+        let state = books.state();
+        let (issuer, _) = state.issuer().ok_or(FolioError::NotOpen)?;
         let rut = rut(issuer).ok();
         let line = |stock: FolioStock| FolioLine {
             stock,
-            loaded_to: books.state().loaded_to(stock.document_type),
+            loaded_to: state.loaded_to(stock.document_type),
             expires_on: self.expires_on(rut, &stock),
             is_low: stock.left < LOW_STOCK,
         };
-        Ok((issuer.clone(), books.state().stock((self.now)()).map(line).collect()))
+        Ok((issuer.clone(), state.stock((self.now)()).map(line).collect()))
     }
 
     fn expires_on(&self, issuer: Option<Rut>, stock: &FolioStock) -> Option<Date> {
@@ -183,9 +187,8 @@ impl FolioDesk {
         let file: Option<Vec<u8>> = text.chars().map(|character| u8::try_from(character).ok()).collect();
         let file = file.ok_or(FolioError::Characters)?;
         let (caf, key) = Caf::parse(&file)?;
-        let mut books = self.books().await?;
-        let (issuer, _) = books.state().issuer().ok_or(FolioError::NotOpen)?;
-        let here = rut(issuer)?;
+        let books = self.books().await?;
+        let here = rut(&issuer_of(&books)?)?;
         if caf.issuer() != here {
             return Err(FolioError::OtherIssuer { of: caf.issuer(), here });
         }
@@ -211,7 +214,8 @@ impl FolioDesk {
             expires_on: caf.expires_on(),
             were_there,
         };
-        match decide(books.state(), &command, now) {
+        let decided = decide(&books.state(), &command, now);
+        match decided {
             Ok(_) => self.refuse_what_others_have(&caf).await?,
             Err(BillingRejection::RangeNotNext { last }) => {
                 if !self.is_in_the_books(caf.to_xml()).await? {
@@ -248,11 +252,11 @@ impl FolioDesk {
     pub(crate) async fn load_first_test_ranges(&self) -> Result<(), FolioError> {
         let _alone = self.alone().await?;
         let books = self.books().await?;
-        let (issuer, _) = books.state().issuer().ok_or(FolioError::NotOpen)?;
+        let issuer = issuer_of(&books)?;
         let own = TestIssuer {
-            rut: rut(issuer)?,
-            name: issuer.name.clone(),
-            sender: rut(issuer)?,
+            rut: rut(&issuer)?,
+            sender: rut(&issuer)?,
+            name: issuer.name,
             today: chilean_time((self.now)(), &self.time_zone)?.date(),
         };
         for document_type in ticketflow_fiscal_chile::DocumentType::ALL {
@@ -285,46 +289,44 @@ impl FolioDesk {
         Ok(Timestamp::from_millis(midnight.timestamp().as_millisecond()))
     }
 
-    /// Books of this call's own: whoever issues meanwhile learns of it from the log.
     async fn books(&self) -> Result<Books, FolioError> {
-        let (store, series) = (self.store.clone(), self.series);
-        Ok(tokio::task::spawn_blocking(move || Books::open(store, series)).await??)
+        let (store, folded, series) = (self.store.clone(), self.books.clone(), self.series);
+        Ok(tokio::task::spawn_blocking(move || Books::open(store, folded, series)).await??)
     }
 
     /// The same issuer may have had other books before: what was loaded there is used there.
     async fn refuse_what_others_have(&self, caf: &Caf) -> Result<(), FolioError> {
-        let (store, own) = (self.store.clone(), StreamId::new(Category::Billing, self.series.to_bytes()));
-        let (issuer, document_type) = (caf.issuer(), own_type(caf.document_type()));
-        let reading = tokio::task::spawn_blocking(move || {
-            let mut last = 0;
-            for (stream, _) in store.log().streams(Category::Billing) {
-                if stream != own {
-                    let books = Books::open_stream(store.clone(), stream)?;
-                    let is_same =
-                        books.state().issuer().is_some_and(|(other, _)| rut(other).ok() == Some(issuer));
-                    last = last.max(if is_same { books.state().loaded_to(document_type) } else { 0 });
-                }
-            }
-            Ok::<_, BooksError>(last)
-        });
-        let (last, first) = (reading.await??, *caf.folios().start());
+        let (store, books) = (self.store.clone(), self.books.clone());
+        let folding = tokio::task::spawn_blocking(move || books.catch_up_all(store.log(), Position::MAX));
+        folding.await?.map_err(BooksError::Fold)?;
+        let (own, document_type) = (stream_of(self.series), own_type(caf.document_type()));
+        let is_same =
+            |books: &BillingState| books.issuer().is_some_and(|(of, _)| rut(of).ok() == Some(caf.issuer()));
+        let of_issuer = |(stream, books): &(StreamId, &BillingState)| *stream != own && is_same(books);
+        let books = self.books.read();
+        let others = books.iter().filter(of_issuer).map(|(_, books)| books.loaded_to(document_type));
+        let (last, first) = (others.max().unwrap_or(0), *caf.folios().start());
         if first <= last { Err(FolioError::Overlap { first, last }) } else { Ok(()) }
     }
 
     /// Whether an event says that this very range may be used.
     async fn is_in_the_books(&self, authorisation: String) -> Result<bool, FolioError> {
-        let (store, stream) = (self.store.clone(), StreamId::new(Category::Billing, self.series.to_bytes()));
+        let (store, stream) = (self.store.clone(), stream_of(self.series));
         let reading = tokio::task::spawn_blocking(move || is_loaded(&store, stream, &authorisation));
         Ok(reading.await??)
     }
 }
 
+fn issuer_of(books: &Books) -> Result<Issuer, FolioError> {
+    books.state().issuer().map(|(issuer, _)| issuer.clone()).ok_or(FolioError::NotOpen)
+}
+
 fn is_loaded(store: &EventStore, stream: StreamId, authorisation: &str) -> Result<bool, BooksError> {
-    let mut reader = store.log().read_stream(stream, 1)?;
-    while let Some(batch) = reader.next_batch()? {
+    let mut reader = store.log().read_stream(stream, 1).map_err(FoldBooksError::Read)?;
+    while let Some(batch) = reader.next_batch().map_err(FoldBooksError::Read)? {
         let position = batch.first_position();
         for record in batch.events() {
-            let event = billing_event(record).map_err(|source| BooksError::Event { position, source })?;
+            let event = billing_event(record).map_err(|source| FoldBooksError::Event { position, source })?;
             if matches!(&event, BillingEvent::FolioRangeLoaded(range) if range.authorisation == authorisation)
             {
                 return Ok(true);

@@ -1,6 +1,7 @@
 //! The fiscal keys of an installation: who signs, and the authorisations of folios with the keys that stamp documents.
 //!
-//! Invariants: they are in a folder that its owner alone can read (0700, files 0600) and in the memory of the processes that issue;
+//! Invariants: they are in a folder that its owner alone can read (0700, files 0600), which several processes may share, and in the
+//! memory of those that issue;
 //! an authorisation's file is there before the books say that its folios may be used. No text of this file's making shows a key.
 
 use std::fmt;
@@ -76,12 +77,14 @@ impl FiscalKeys {
         Ok(Self { folder: folder.to_owned(), identity, authorisations })
     }
 
-    /// The same, with a certificate for tests where there is none. Blocks on the disk.
+    /// The same, with a certificate and an authority for tests where there are none. Blocks on the disk.
     ///
     /// # Errors
     /// [`KeyFileError`].
     pub fn open_for_tests(folder: &Path, issuer: &TestIssuer) -> Result<Self, KeyFileError> {
         open_folder(folder)?;
+        // Instances that begin at the same moment are to be one issuer.
+        let alone = lock_folder(folder)?;
         let path = folder.join(IDENTITY_FILE);
         if read(&path)?.is_none() {
             let until = issuer.today.saturating_add(TEST_CERTIFICATE_YEARS.years());
@@ -89,6 +92,8 @@ impl FiscalKeys {
                 .map_err(|source| KeyFileError::Certificate { path: path.clone(), source })?;
             write(&path, identity.to_pem().as_bytes())?;
         }
+        Self::test_authority(folder)?;
+        drop(alone);
         Self::open(folder)
     }
 

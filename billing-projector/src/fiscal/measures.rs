@@ -22,7 +22,7 @@ pub(super) fn standing(work: &Work, now: Timestamp) {
     let age_ms = work.oldest.map_or(0, |oldest| (now.as_millis() - oldest.as_millis()).max(0));
     metrics::gauge!("fiscal_oldest_unsubmitted_seconds").set(age_ms as f64 / 1_000.0);
     metrics::gauge!("fiscal_documents_unsubmitted").set(work.unsubmitted as f64);
-    metrics::gauge!("fiscal_documents_refused").set(work.refused_count as f64);
+    metrics::gauge!("fiscal_documents_refused").set(work.refused as f64);
 }
 
 /// The documents of an envelope that the authority has.

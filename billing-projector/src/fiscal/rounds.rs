@@ -7,13 +7,10 @@ use ticketflow_domain::billing::{DocumentId, DocumentView, Issuer, OrderDocument
 use ticketflow_domain::{OrderId, Timestamp};
 use ticketflow_fiscal_chile::MAX_DOCUMENTS;
 
-use crate::billing::RefusedDocument;
-use crate::shelf::Shelf;
+use crate::shelf::ShelfView;
 
 /// Envelopes of one document in a round.
 const MOST_ALONE: usize = 64;
-/// Refused documents that are listed: who has more has one cause to find, not each.
-const MOST_REFUSED: usize = 1_000;
 
 /// A document of one of the books.
 pub(super) type Place = (usize, DocumentId);
@@ -21,7 +18,7 @@ pub(super) type Place = (usize, DocumentId);
 /// What this process knows of documents beyond the books. All of it can be forgotten.
 #[derive(Default)]
 pub(super) struct Marks {
-    /// To be submitted though the books say that they were: the authority knows nothing of it, or an operator wants it.
+    /// To be submitted though the books say that they were: the authority knows nothing of it.
     pub(super) again: HashSet<Place>,
     /// Were in an envelope that was refused as a whole: each goes in one of its own.
     pub(super) alone: HashSet<Place>,
@@ -55,12 +52,12 @@ pub(super) struct Work {
     pub(super) unsubmitted: usize,
     /// When the oldest of them was issued.
     pub(super) oldest: Option<Timestamp>,
-    pub(super) refused_count: usize,
-    pub(super) refused: Vec<(Place, RefusedDocument)>,
+    /// Documents that it did not take.
+    pub(super) refused: usize,
 }
 
 /// Looks through the books.
-pub(super) fn gather(shelf: &Shelf, marks: &Marks, now: Instant) -> Work {
+pub(super) fn gather(shelf: &ShelfView<'_>, marks: &Marks, now: Instant) -> Work {
     let mut work = Work::default();
     for (index, books) in shelf.all().enumerate() {
         let Some((issuer, Scheme::Chile)) = books.issuer() else { continue };
@@ -72,20 +69,15 @@ pub(super) fn gather(shelf: &Shelf, marks: &Marks, now: Instant) -> Work {
             if progress.is_accepted {
                 continue;
             }
-            if let (Some(reason), false) = (&progress.refusal, is_again) {
-                work.refused_count += 1;
-                if work.refused.len() < MOST_REFUSED {
-                    let (order_id, issued_at) = (progress.order_id, progress.issued_at);
-                    let refused = RefusedDocument { document, order_id, issued_at, reason: reason.clone() };
-                    work.refused.push((place, refused));
-                }
+            if progress.refusal.is_some() {
+                work.refused += 1;
                 continue;
             }
             if let (Some(track_id), false) = (&progress.track_id, is_again) {
                 work.submitted.entry((index, track_id.clone())).or_default().push(document);
                 continue;
             }
-            let is_first = progress.track_id.is_none() && progress.refusal.is_none();
+            let is_first = !progress.was_submitted && progress.refusal.is_none();
             if is_first {
                 work.unsubmitted += 1;
                 let oldest = work.oldest.get_or_insert(progress.issued_at);

@@ -7,9 +7,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use ticketflow_backoff::Backoff;
 use ticketflow_domain::billing::{BillingCommand, DocumentId};
 use ticketflow_fiscal_chile::{
     DocumentType, Refusal, RefusedDocument, SignedDocument, StatusError, SubmissionStatus, SubmitError,
@@ -22,7 +22,7 @@ use super::measures;
 use super::rounds::{Envelope, Item, Marks, Place, Work, gather};
 use super::{FiscalPorts, own_type};
 use crate::books::BooksError;
-use crate::desk::{Desk, Pause};
+use crate::desk::Desk;
 use crate::press::PressError;
 
 /// Envelopes asked about in one round.
@@ -31,7 +31,8 @@ const MOST_ASKED: usize = 64;
 const UNDER_WAY: usize = 4;
 /// After so long a document that cannot be made now is tried again.
 const LATER: Duration = Duration::from_secs(30);
-/// How often the books are looked at when nobody says that there is something new: another process may have issued it.
+/// How often the books are looked at when nobody says that there is something new: another process may have issued it, or an operator
+/// wants something submitted again.
 const LOOK: Duration = Duration::from_secs(5);
 
 /// The part of billing that speaks with the authority.
@@ -57,7 +58,7 @@ impl Submission {
 
     /// Until billing is to stop. A round that has begun is finished and written down.
     pub(crate) async fn run(mut self) {
-        let mut pause = Pause::default();
+        let mut backoff = Backoff::default();
         while !*self.desk.stopping.borrow() {
             let work = match self.look().await {
                 Ok(work) => work,
@@ -89,10 +90,10 @@ impl Submission {
             }
             self.desk.status().authority_error = trouble;
             if went_on {
-                pause = Pause::default();
+                backoff.reset();
             } else {
                 tokio::select! {
-                    () = pause.wait() => {}
+                    () = tokio::time::sleep(backoff.next_wait()) => {}
                     () = self.desk.stopped() => {}
                 }
             }
@@ -102,18 +103,10 @@ impl Submission {
     /// What is to be done, and says how things stand.
     async fn look(&mut self) -> Result<Work, BooksError> {
         let (shelf, now) = (self.desk.shelf().await?, Instant::now());
-        let mut work = gather(&shelf, &self.marks, now);
-        if self.desk.resubmit.swap(false, Ordering::SeqCst) && !work.refused.is_empty() {
-            let refused = work.refused.iter().map(|(place, _)| *place);
-            self.marks.again.extend(refused);
-            work = gather(&shelf, &self.marks, now);
-        }
+        let work = gather(&shelf.read(), &self.marks, now);
         drop(shelf);
         measures::standing(&work, self.desk.now());
-        let mut status = self.desk.status();
-        status.unsubmitted = work.unsubmitted;
-        status.refused = work.refused.iter().map(|(_, refused)| refused.clone()).collect();
-        drop(status);
+        self.desk.status().unsubmitted = work.unsubmitted;
         Ok(work)
     }
 

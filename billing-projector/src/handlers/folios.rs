@@ -7,14 +7,15 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
+use ticketflow_billing_books::BillingBooks;
+use ticketflow_domain::Timestamp;
 use ticketflow_domain::billing::DocumentType;
+use ticketflow_event_store::EventStore;
 use ticketflow_http::{ApiJson, OperatorKey, Problem};
 use ticketflow_telemetry::with_causes;
 use utoipa::ToSchema;
 
 use super::UNAVAILABLE;
-use super::refused::ListRefused;
-use crate::billing::Resubmission;
 use crate::fiscal::{FiscalAuthority, FolioDesk, FolioError, FolioLine, LoadedFolios};
 
 const FILE_INVALID: Problem =
@@ -37,10 +38,12 @@ pub struct FiscalHttpPorts {
     pub folios: Arc<FolioDesk>,
     /// Whose faults can be set.
     pub authority: FiscalAuthority,
-    /// What the authority did not take, and how many there are in all.
-    pub refused: ListRefused,
-    /// Has it submitted again.
-    pub resubmission: Resubmission,
+    /// The books, which say what the authority did not take.
+    pub books: Arc<BillingBooks>,
+    /// Where it is written down that it is to be submitted again.
+    pub store: EventStore,
+    /// The time.
+    pub now: fn() -> Timestamp,
     /// Who may.
     pub operator_key: OperatorKey,
 }

@@ -24,8 +24,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
 pub use folios::FiscalHttpPorts;
-pub use poison::{ListParked, PoisonPorts};
-pub use refused::ListRefused;
+pub use poison::PoisonPorts;
 
 use crate::papers::PaperStyle;
 use crate::press::{Press, PressError};
@@ -94,12 +93,18 @@ pub fn fiscal_openapi() -> OpenApi {
     fiscal_table().into_document()
 }
 
+/// The books cannot be read or written now, and the process's log says why.
+fn books_problem(error: &dyn std::error::Error) -> Problem {
+    tracing::warn!(error = with_causes(error), "the books cannot be read or written for an operator");
+    UNAVAILABLE.detail("the books cannot be read or written now")
+}
+
 fn fiscal_table() -> ApiRoutes<Arc<FiscalHttpPorts>> {
     ApiRoutes::default()
         .at("GET /v1/ops/folios", routes!(folios::list), &[UNAVAILABLE])
         .at("POST /v1/ops/folios", routes!(folios::load), &folios::REFUSALS)
-        .at("GET /v1/ops/refused-documents", routes!(refused::list), &[])
-        .at("POST /v1/ops/refused-documents", routes!(refused::submit_again), &[])
+        .at("GET /v1/ops/refused-documents", routes!(refused::list), &[UNAVAILABLE])
+        .at("POST /v1/ops/refused-documents", routes!(refused::submit_again), &[UNAVAILABLE])
         .at("GET /simulator/fiscal-authority", routes!(authority::control), &[])
         .at(
             "PUT /simulator/fiscal-authority",

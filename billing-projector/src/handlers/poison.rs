@@ -7,14 +7,14 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
+use ticketflow_billing_books::BillingBooks;
 use ticketflow_domain::billing::{BillingCommand, BillingRejection, ParkedSource};
 use ticketflow_domain::{OrderId, Timestamp};
 use ticketflow_event_store::{EmbeddedLog, EventStore, Position, StreamId, show_event};
 use ticketflow_http::{ApiJson, ApiPath, OperatorKey, Problem};
-use ticketflow_telemetry::with_causes;
 use utoipa::ToSchema;
 
-use super::UNAVAILABLE;
+use super::{UNAVAILABLE, books_problem};
 use crate::books::Books;
 
 /// So many are listed: who has more has one cause to find, not each.
@@ -25,13 +25,10 @@ pub(super) const POISON_UNKNOWN: Problem =
 pub(super) const REASON_INVALID: Problem =
     Problem::rule("skip_reason_invalid", "A reason of 1 to 500 characters is needed");
 
-/// What waits for an operator: in which books, of which event.
-pub type ListParked = Arc<dyn Fn() -> Vec<(StreamId, Position, ParkedSource)> + Send + Sync>;
-
 /// What the operators' endpoints need.
 pub struct PoisonPorts {
-    /// What is parked.
-    pub parked: ListParked,
+    /// The books, which say what is parked.
+    pub books: Arc<BillingBooks>,
     /// Where it is retried and skipped.
     pub store: EventStore,
     /// The time.
@@ -85,7 +82,7 @@ pub(crate) async fn list(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     ports.operator_key.check(&headers)?;
-    let mut parked = (ports.parked)();
+    let mut parked = ports.books.parked();
     parked.sort_unstable_by_key(|(_, position, _)| *position);
     let has_more = parked.len() > MOST_LISTED;
     parked.truncate(MOST_LISTED);
@@ -136,7 +133,7 @@ pub(crate) async fn retry_all(
 ) -> Result<Response, Problem> {
     ports.operator_key.check(&headers)?;
     let mut done = 0;
-    for (stream, source_position, _) in (ports.parked)() {
+    for (stream, source_position, _) in ports.books.parked() {
         match carry_out(&ports, stream, BillingCommand::Retry { source_position }).await {
             Ok(()) => done += 1,
             // Somebody else was first.
@@ -207,21 +204,16 @@ fn answer(ports: &PoisonPorts, done: usize) -> Response {
 }
 
 fn stream_of(ports: &PoisonPorts, source_position: Position) -> Result<StreamId, Problem> {
-    let parked = (ports.parked)().into_iter().find(|(_, position, _)| *position == source_position);
+    let parked = ports.books.parked().into_iter().find(|(_, position, _)| *position == source_position);
     parked.map(|(stream, ..)| stream).ok_or(POISON_UNKNOWN)
 }
 
-/// In books of this request's own: whoever issues meanwhile learns of it from the log.
 async fn carry_out(ports: &PoisonPorts, stream: StreamId, command: BillingCommand) -> Result<(), Problem> {
-    let store = ports.store.clone();
-    let opening = tokio::task::spawn_blocking(move || Books::open_stream(store, stream));
+    let (store, folded) = (ports.store.clone(), ports.books.clone());
+    let opening = tokio::task::spawn_blocking(move || Books::open_stream(store, folded, stream));
     let books = opening.await.map_err(|_| UNAVAILABLE.detail("the server is stopping"))?;
-    let unavailable = |error: &dyn std::error::Error| {
-        tracing::warn!(error = with_causes(error), "the books cannot be written for an operator");
-        UNAVAILABLE.detail("the books cannot be written now")
-    };
-    let mut books = books.map_err(|error| unavailable(&error))?;
-    let answers = books.carry_out(&[command], (ports.now)()).await.map_err(|error| unavailable(&error))?;
+    let books = books.map_err(|error| books_problem(&error))?;
+    let answers = books.carry_out(&[command], (ports.now)()).await.map_err(|error| books_problem(&error))?;
     answers.into_iter().try_for_each(|answer| match answer {
         Ok(_) => Ok(()),
         Err(BillingRejection::InvalidText(_)) => Err(REASON_INVALID),

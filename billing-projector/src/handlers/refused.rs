@@ -1,5 +1,6 @@
 //! `GET /v1/ops/refused-documents` and `POST /v1/ops/refused-documents`: what the authority did not take, and having it submitted again.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -7,16 +8,18 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
-use ticketflow_domain::billing::DocumentType;
+use ticketflow_domain::billing::{BillingCommand, DocumentType};
 use ticketflow_domain::{OrderId, Timestamp};
+use ticketflow_event_store::{Position, StreamId};
 use ticketflow_http::Problem;
 use utoipa::ToSchema;
 
 use super::folios::FiscalHttpPorts;
-use crate::billing::RefusedDocument;
+use super::{UNAVAILABLE, books_problem};
+use crate::books::Books;
 
-/// What the authority did not take, the first thousand.
-pub type ListRefused = Arc<dyn Fn() -> Vec<RefusedDocument> + Send + Sync>;
+/// Documents that are listed, and submitted again at once: who has more has one cause to find, not each.
+const MOST: usize = 1_000;
 
 /// What the authority did not take.
 #[derive(Serialize, ToSchema)]
@@ -43,13 +46,6 @@ struct RefusedAnswer {
     reason: String,
 }
 
-impl From<RefusedDocument> for RefusedAnswer {
-    fn from(refused: RefusedDocument) -> Self {
-        let RefusedDocument { document, order_id, issued_at, reason } = refused;
-        Self { document_type: document.document_type, folio: document.folio, order_id, issued_at, reason }
-    }
-}
-
 /// Refused documents
 ///
 /// Receipts and credit notes that the tax authority did not take, the first thousand.
@@ -63,13 +59,22 @@ pub(crate) async fn list(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     ports.operator_key.check(&headers)?;
-    let data = (ports.refused)().into_iter().map(RefusedAnswer::from).collect();
-    Ok(Json(ListAnswer { data }).into_response())
+    catch_up(&ports).await?;
+    let books = ports.books.read();
+    let refused = books.iter().flat_map(|(_, books)| books.refused()).take(MOST);
+    let data = refused.map(|(document, progress, reason)| RefusedAnswer {
+        document_type: document.document_type,
+        folio: document.folio,
+        order_id: progress.order_id,
+        issued_at: progress.issued_at,
+        reason: reason.to_owned(),
+    });
+    Ok(Json(ListAnswer { data: data.collect() }).into_response())
 }
 
 /// Submit refused documents again
 ///
-/// All that are listed, as they are, once each.
+/// All that are listed, as they are, once each, within seconds. That an operator asked for it is an event.
 #[utoipa::path(
     post, path = "/v1/ops/refused-documents", operation_id = "resubmit_refused_documents", tag = "Operations",
     responses((status = 202, description = "They are submitted")), security(("operator_key" = []))
@@ -79,6 +84,24 @@ pub(crate) async fn submit_again(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     ports.operator_key.check(&headers)?;
-    ports.resubmission.ask();
+    catch_up(&ports).await?;
+    let mut wanted: BTreeMap<StreamId, Vec<BillingCommand>> = BTreeMap::new();
+    for (stream, books) in ports.books.read().iter() {
+        let refused = books.refused().take(MOST).map(|(document, ..)| document);
+        wanted.insert(stream, refused.map(|document| BillingCommand::Reopen { document }).collect());
+    }
+    for (stream, commands) in wanted {
+        let books = Books::of(ports.store.clone(), ports.books.clone(), stream);
+        // What is refused no longer needs nothing.
+        books.carry_out(&commands, (ports.now)()).await.map_err(|error| books_problem(&error))?;
+    }
     Ok(StatusCode::ACCEPTED.into_response())
+}
+
+/// Another instance may have written.
+async fn catch_up(ports: &FiscalHttpPorts) -> Result<(), Problem> {
+    let (store, books) = (ports.store.clone(), ports.books.clone());
+    let folding = tokio::task::spawn_blocking(move || books.catch_up_all(store.log(), Position::MAX));
+    let folded = folding.await.map_err(|_| UNAVAILABLE.detail("the server is stopping"))?;
+    folded.map_err(|error| books_problem(&error))
 }

@@ -76,11 +76,11 @@ impl RowChanges {
 mod tests {
     use ticketflow_domain::Timestamp;
     use ticketflow_domain::billing::{
-        DocumentAccepted, DocumentId, DocumentMailed, DocumentRefused, DocumentSubmitted, DocumentType,
-        SeriesCode,
+        DocumentAccepted, DocumentId, DocumentMailed, DocumentRefused, DocumentReopened, DocumentSubmitted,
+        DocumentType, SeriesCode,
     };
 
-    use super::super::invoice_rows::{accepted, mailed, refused, submitted};
+    use super::super::invoice_rows::{accepted, mailed, refused, reopened, submitted};
     use super::*;
 
     const DOCUMENT: DocumentId = DocumentId { document_type: DocumentType::TaxedReceipt, folio: 7 };
@@ -102,8 +102,9 @@ mod tests {
             submitted(series(), DocumentSubmitted { document, track_id, at: at(1) }, 11),
             refused(series(), DocumentRefused { document, reason, at: at(2) }, 12),
             mailed(series(), DocumentMailed { document, message_id: "<7@c>".to_owned(), at: at(3) }, 13),
-            submitted(series(), DocumentSubmitted { document, track_id: "T2".to_owned(), at: at(4) }, 14),
-            accepted(series(), DocumentAccepted { document, at: at(5) }, 15),
+            reopened(series(), DocumentReopened { document, at: at(3) }, 14),
+            submitted(series(), DocumentSubmitted { document, track_id: "T2".to_owned(), at: at(4) }, 15),
+            accepted(series(), DocumentAccepted { document, at: at(5) }, 16),
         ]
     }
 
@@ -119,6 +120,7 @@ mod tests {
             texts([Some("submitted"), Some("T1"), None, None]),
             texts([Some("refused"), Some("T1"), Some("no timbre"), None]),
             texts([Some("refused"), Some("T1"), Some("no timbre"), mailed_at]),
+            texts([Some("issued"), Some("T1"), None, mailed_at]),
             texts([Some("submitted"), Some("T2"), None, mailed_at]),
             texts([Some("accepted"), Some("T2"), None, mailed_at]),
         ];
@@ -127,7 +129,7 @@ mod tests {
             changes.add(step);
             assert_eq!(cells(&changes), expected);
         }
-        assert_eq!((changes.rows(), changes.deliveries.len(), changes.events), (6, 5, 5));
+        assert_eq!((changes.rows(), changes.deliveries.len(), changes.events), (7, 6, 6));
     }
 
     #[test]
@@ -148,7 +150,7 @@ mod tests {
             ["11", "CALETA", "taxed_receipt", "7", "submitted", "2030-01-01 00:00:01.000", "T1"]
         );
         assert_eq!(rows[1][4..], ["refused", "2030-01-01 00:00:02.000", "no timbre"]);
-        assert_eq!(rows[4][4..], ["accepted", "2030-01-01 00:00:05.000"]);
+        assert_eq!(rows[5][4..], ["accepted", "2030-01-01 00:00:05.000"]);
     }
 
     #[test]

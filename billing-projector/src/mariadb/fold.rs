@@ -14,7 +14,7 @@ use ticketflow_event_store::{
 
 use super::changes::{Change, RowChanges};
 use super::document_model::KnownIssuer;
-use super::invoice_rows::{InvoiceRow, IssuerRow, accepted, mailed, refused, submitted};
+use super::invoice_rows::{InvoiceRow, IssuerRow, accepted, mailed, refused, reopened, submitted};
 use super::ticket_rows::{TicketChange, tickets_of};
 use crate::order_facts::{FactReader, FactsError};
 
@@ -136,6 +136,7 @@ impl Fold {
                 BillingEvent::DocumentSubmitted(event) => changes.push(submitted(series, event, position)),
                 BillingEvent::DocumentAccepted(event) => changes.push(accepted(series, event, position)),
                 BillingEvent::DocumentRefused(event) => changes.push(refused(series, event, position)),
+                BillingEvent::DocumentReopened(event) => changes.push(reopened(series, event, position)),
                 BillingEvent::DocumentMailed(event) => changes.push(mailed(series, event, position)),
                 BillingEvent::FolioRangeLoaded(_)
                 | BillingEvent::SourceParked(_)

@@ -4,7 +4,7 @@
 
 use ticketflow_domain::Timestamp;
 use ticketflow_domain::billing::{
-    Amounts, DocumentAccepted, DocumentId, DocumentIssued, DocumentMailed, DocumentRefused,
+    Amounts, DocumentAccepted, DocumentId, DocumentIssued, DocumentMailed, DocumentRefused, DocumentReopened,
     DocumentSubmitted, DocumentType, Scheme, SeriesCode, SeriesOpened,
 };
 use ticketflow_event_store::Position;
@@ -218,6 +218,12 @@ pub(crate) fn refused(series: SeriesCode, event: DocumentRefused, position: Posi
     let DocumentRefused { document, reason, at } = event;
     let progress = Progress { status: Some((Status::Refused, Some(reason.clone()))), ..Progress::default() };
     step(series, document, progress, ("refused", at, Some(reason)), position)
+}
+
+/// An operator has a refused document submitted again.
+pub(crate) fn reopened(series: SeriesCode, event: DocumentReopened, position: Position) -> Change {
+    let progress = Progress { status: Some((Status::Issued, None)), ..Progress::default() };
+    step(series, event.document, progress, ("reopened", event.at, None), position)
 }
 
 /// A mail server took a document.

@@ -25,7 +25,10 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// Where it is noted which migrations were run, beside other programs' tables.
 const MIGRATIONS_TABLE: &str = "invoice_migrations";
 
-const MIGRATIONS: [(&str, &str); 1] = [("invoices", include_str!("../../migrations/0001_invoices.sql"))];
+const MIGRATIONS: [(&str, &str); 2] = [
+    ("invoices", include_str!("../../migrations/0001_invoices.sql")),
+    ("reopened", include_str!("../../migrations/0002_reopened.sql")),
+];
 
 /// Waits for an answer of the database, bounded.
 pub(crate) async fn within<T, E: Into<DatabaseError>>(

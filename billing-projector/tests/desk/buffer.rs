@@ -76,6 +76,7 @@ async fn start_at(server: &NatsServer, log: &EmbeddedLog, name: &str) -> Billing
     let orders = Orders::connect(&server.url(), 1, name.to_owned()).await.unwrap();
     let ports = BillingPorts {
         store: log.clone().into(),
+        books: std::sync::Arc::default(),
         facts: FactReader::new(log.clone()),
         orders: Some(orders),
         mail: None,

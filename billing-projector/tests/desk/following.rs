@@ -84,7 +84,7 @@ async fn without_folios_it_waits_and_goes_on_when_a_range_is_loaded() {
             authorisation: String::new(),
         })
     };
-    let mut books = Books::open(store.clone(), series()).unwrap();
+    let books = Books::open(store.clone(), std::sync::Arc::default(), series()).unwrap();
     // A few first, and credit notes that have to wait for their receipts.
     for command in [load(DocumentType::FiscalCreditNote, 1, 5_000), load(DocumentType::TaxedReceipt, 1, 10)] {
         let answers = books.carry_out(&[command], now()).await;
@@ -97,7 +97,7 @@ async fn without_folios_it_waits_and_goes_on_when_a_range_is_loaded() {
         .await;
     until("it waits again", || billing.status().phase == Phase::Waiting).await;
     assert_eq!(billing.status().parked, 0, "nothing is given up");
-    let mut books = Books::open(store, series()).unwrap();
+    let books = Books::open(store, std::sync::Arc::default(), series()).unwrap();
     books.carry_out(&[load(DocumentType::TaxedReceipt, 11, 50_000)], now()).await.unwrap();
     caught_up(&log, &billing).await;
     complete(&log);

@@ -114,7 +114,9 @@ async fn a_server_that_is_away_is_waited_for_and_a_mailbox_that_is_refused_is_pa
     server.behave(&SmtpFaults::default()).unwrap();
     let parked = parked(&log);
     assert_eq!(parked.len(), of_unlucky);
-    let mut books = ticketflow_billing_projector::Books::open(log.clone().into(), series()).unwrap();
+    let books =
+        ticketflow_billing_projector::Books::open(log.clone().into(), std::sync::Arc::default(), series())
+            .unwrap();
     let retry: Vec<_> =
         parked.into_iter().map(|source_position| BillingCommand::Retry { source_position }).collect();
     books.carry_out(&retry, now()).await.unwrap();

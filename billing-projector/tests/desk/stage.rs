@@ -61,7 +61,15 @@ pub(crate) fn start(log: &EmbeddedLog) -> BillingHandle {
 pub(crate) fn start_with(log: &EmbeddedLog, options: BillingOptions) -> BillingHandle {
     let facts = FactReader::new(log.clone());
     ticketflow_billing_projector::start(
-        BillingPorts { store: log.clone().into(), facts, orders: None, mail: None, fiscal: None, now },
+        BillingPorts {
+            store: log.clone().into(),
+            books: Arc::default(),
+            facts,
+            orders: None,
+            mail: None,
+            fiscal: None,
+            now,
+        },
         options,
     )
     .unwrap()
@@ -217,6 +225,7 @@ impl Keys {
     pub(crate) fn start_mailing(&self, log: &EmbeddedLog, to: &str) -> BillingHandle {
         let ports = BillingPorts {
             store: log.clone().into(),
+            books: Arc::default(),
             facts: FactReader::new(log.clone()),
             orders: None,
             mail: Some(self.mail(log, to)),

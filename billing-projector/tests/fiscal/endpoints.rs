@@ -7,7 +7,7 @@ use axum::body::Body;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use ticketflow_billing_projector::{
-    BillingHandle, Books, DocumentPorts, FiscalHttpPorts, OrderPapers, Press, fiscal_router, router,
+    Books, DocumentPorts, FiscalHttpPorts, OrderPapers, Press, fiscal_router, router,
 };
 use ticketflow_domain::OrderId;
 use ticketflow_domain::billing::DocumentType;
@@ -17,12 +17,12 @@ use tower::ServiceExt;
 use crate::tools::validates;
 use crate::world::*;
 
-const KEY: &str = "an operator's key";
+pub(crate) const KEY: &str = "an operator's key";
 
 fn documents_router(world: &World, press: Press) -> Router {
     let (store, series) = (world.store(), world.options.series);
     let find = move |order_id| {
-        let books = Books::open(store.clone(), series).unwrap();
+        let books = Books::open(store.clone(), Arc::default(), series).unwrap();
         // An order of the history that is not in the books waits for its documents.
         let is_unknown = order_id == OrderId::from_bytes([9; 16]);
         (!is_unknown)
@@ -31,31 +31,37 @@ fn documents_router(world: &World, press: Press) -> Router {
     router(DocumentPorts { find: Arc::new(find), press, style: style() })
 }
 
-fn operators_router(world: &World, billing: &BillingHandle) -> Router {
+pub(crate) fn operators_router(world: &World) -> Router {
     let ports = world.ports();
-    let report = billing.reporter();
     fiscal_router(FiscalHttpPorts {
         folios: ports.folios,
         authority: ports.authority,
-        refused: Arc::new(move || report().refused),
-        resubmission: billing.resubmission(),
+        books: Arc::default(),
+        store: world.store(),
+        now,
         operator_key: OperatorKey::new(KEY),
     })
 }
 
-struct Answer {
-    status: StatusCode,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
     media_type: String,
     body: Vec<u8>,
 }
 
 impl Answer {
-    fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 }
 
-async fn ask(router: &Router, method: &str, path: &str, key: Option<&str>, body: Option<&str>) -> Answer {
+pub(crate) async fn ask(
+    router: &Router,
+    method: &str,
+    path: &str,
+    key: Option<&str>,
+    body: Option<&str>,
+) -> Answer {
     let mut request = Request::builder().method(method).uri(path);
     if let Some(key) = key {
         request = request.header("Authorization", format!("Bearer {key}"));
@@ -151,7 +157,7 @@ async fn operators_load_folios_set_faults_and_submit_again() {
         status.stock.len() == 3 || { world.events().len() == 4 }
     })
     .await;
-    let router = operators_router(&world, &billing);
+    let router = operators_router(&world);
     for (method, path) in [
         ("GET", "/v1/ops/folios"),
         ("POST", "/v1/ops/folios"),

@@ -17,7 +17,7 @@ async fn open(receipt_type: DocumentType) -> World {
 }
 
 async fn open_series(world: &World, series: SeriesCode) {
-    let mut books = Books::open(world.store(), series).unwrap();
+    let books = Books::open(world.store(), std::sync::Arc::default(), series).unwrap();
     let (scheme, issuer) = (world.options.scheme, world.options.issuer.clone());
     let open = BillingCommand::OpenSeries { series, scheme, issuer };
     books.carry_out(&[open], now()).await.unwrap()[0].as_ref().unwrap();

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ticketflow_billing_projector::{AuthorityControl, BillingHandle};
-use ticketflow_domain::billing::{DocumentId, DocumentType};
+use ticketflow_domain::billing::{BillingEvent, DocumentId, DocumentType};
 use ticketflow_fiscal_chile::{MAX_DOCUMENTS, Refusal, SubmissionStatus};
 
+use crate::endpoints::{KEY, ask, operators_router};
 use crate::world::*;
 
 /// The books say once of each document that it was taken, and the authority has every one of them, byte for byte.
@@ -48,10 +49,11 @@ async fn documents_are_submitted_as_they_are_issued() {
         world.all_taken(&billing).await;
     }
     until("nothing is left to say", &billing, |status| {
-        status.unsubmitted == 0 && status.refused.is_empty() && status.authority_error.is_none()
+        status.unsubmitted == 0 && status.authority_error.is_none()
     })
     .await;
     billing.stop().await;
+    assert_eq!(world.count(refused).len(), 0);
     assert!(world.count(submitted).values().all(|count| *count == 1), "each was given once");
     taken_once(&world).await;
 }
@@ -130,7 +132,7 @@ async fn what_is_refused_stays_refused_until_an_operator_has_it_submitted_again(
             let issued = world.documents().len();
             issued > 0
                 && status.unsubmitted == 0
-                && status.refused.len() == issued
+                && world.count(refused).len() == issued
                 && status.position == world.log.head().position
         })
         .await;
@@ -149,11 +151,23 @@ async fn what_is_refused_stays_refused_until_an_operator_has_it_submitted_again(
     })
     .await;
     assert_eq!(world.count(refused), first);
-    until("they are shown", &billing, |status| status.refused.len() == first.len()).await;
-    assert!(billing.status().refused.iter().all(|refused| refused.reason.contains("refused by chance")));
-    billing.resubmission().ask();
+    // As an operator does, at whichever instance.
+    let operators = operators_router(&world);
+    let listed = async || ask(&operators, "GET", "/v1/ops/refused-documents", Some(KEY), None).await.json();
+    let shown = listed().await["data"].as_array().unwrap().clone();
+    let is_shown = |one: &serde_json::Value| {
+        one["reason"].as_str().is_some_and(|text| text.contains("refused by chance"))
+    };
+    assert_eq!(shown.iter().filter(|one| is_shown(one)).count(), first.len());
+    let asked = ask(&operators, "POST", "/v1/ops/refused-documents", Some(KEY), None).await;
+    assert_eq!(asked.status, 202);
+    assert_eq!(listed().await, serde_json::json!({"data": []}));
     world.all_taken(&billing).await;
-    until("none is shown", &billing, |status| status.refused.is_empty()).await;
+    let reopened = |event: &BillingEvent| match event {
+        BillingEvent::DocumentReopened(reopened) => Some(reopened.document),
+        _ => None,
+    };
+    assert_eq!(world.count(reopened), first, "each once");
     billing.stop().await;
     taken_once(&world).await;
 }

@@ -115,7 +115,7 @@ impl World {
 
     pub(crate) fn folio_desk(&self, keys: Arc<FiscalKeys>) -> FolioDesk {
         let authority = FiscalKeys::test_authority_key(&self.fiscal_folder()).unwrap();
-        FolioDesk::new(self.store(), self.options.series, keys, authority, santiago(), now)
+        FolioDesk::new(self.store(), Arc::default(), self.options.series, keys, authority, santiago(), now)
     }
 
     pub(crate) fn plain_press(&self) -> Press {
@@ -156,7 +156,15 @@ impl World {
             style: style(),
         });
         let facts = FactReader::new(self.log.clone());
-        let ports = BillingPorts { store: self.store(), facts, orders: None, mail, fiscal, now };
+        let ports = BillingPorts {
+            store: self.store(),
+            books: Arc::default(),
+            facts,
+            orders: None,
+            mail,
+            fiscal,
+            now,
+        };
         ticketflow_billing_projector::start(ports, self.options.clone()).unwrap()
     }
 
@@ -226,7 +234,7 @@ impl World {
 
     /// All documents, in the order in which they were issued.
     pub(crate) fn documents(&self) -> Vec<(OrderId, OrderDocuments, DocumentView)> {
-        let books = Books::open(self.store(), self.options.series).unwrap();
+        let books = Books::open(self.store(), Arc::default(), self.options.series).unwrap();
         let issued = self.events().into_iter().filter_map(|event| match event {
             BillingEvent::DocumentIssued(issued) => Some((issued.order_id, issued.document)),
             _ => None,
@@ -261,7 +269,7 @@ impl World {
         let status = billing.status();
         status.phase == Phase::Live
             && status.position == self.log.head().position
-            && Books::open(self.store(), self.options.series)
+            && Books::open(self.store(), Arc::default(), self.options.series)
                 .unwrap()
                 .state()
                 .open()

@@ -87,7 +87,7 @@ pub(crate) async fn office(log: &EmbeddedLog) -> BillingHandle {
 
 pub(crate) async fn office_of(log: &EmbeddedLog, issuer: Issuer) -> BillingHandle {
     let scheme = Scheme::Chile;
-    let mut books = Books::open(log.clone().into(), series()).unwrap();
+    let books = Books::open(log.clone().into(), Arc::default(), series()).unwrap();
     let mut commands = vec![BillingCommand::OpenSeries { series: series(), scheme, issuer: issuer.clone() }];
     for document_type in [DocumentType::TaxedReceipt, DocumentType::FiscalCreditNote] {
         commands.push(BillingCommand::LoadFolioRange(LoadFolioRange {
@@ -103,8 +103,15 @@ pub(crate) async fn office_of(log: &EmbeddedLog, issuer: Issuer) -> BillingHandl
     let options =
         BillingOptions { series: series(), scheme, issuer, receipt_type: DocumentType::TaxedReceipt };
     let facts = FactReader::new(log.clone());
-    let ports =
-        BillingPorts { store: log.clone().into(), facts, orders: None, mail: None, fiscal: None, now };
+    let ports = BillingPorts {
+        store: log.clone().into(),
+        books: Arc::default(),
+        facts,
+        orders: None,
+        mail: None,
+        fiscal: None,
+        now,
+    };
     ticketflow_billing_projector::start(ports, options).unwrap()
 }
 
@@ -127,11 +134,12 @@ pub(crate) async fn bill(log: &EmbeddedLog) {
 
 /// A step with some of the open documents: submitted, accepted, refused, submitted again, mailed; others are left alone.
 pub(crate) async fn deliver(log: &EmbeddedLog, round: u64) {
-    let mut books = Books::open(log.clone().into(), series()).unwrap();
+    let books = Books::open(log.clone().into(), Arc::default(), series()).unwrap();
     let step = |(document, progress): (&DocumentId, &ticketflow_domain::billing::DocumentProgress)| {
         let document = *document;
         let message_id = format!("<{}@caleta.example>", document.folio);
         Some(match (document.folio + round) % 5 {
+            0 if progress.refusal.is_some() && document.folio % 2 == 0 => BillingCommand::Reopen { document },
             0 if progress.track_id.is_none() || progress.refusal.is_some() => {
                 BillingCommand::RecordSubmission {
                     document,

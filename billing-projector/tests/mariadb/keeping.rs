@@ -38,7 +38,13 @@ fn kept_once_kept_twice_and_resumed_at_every_step_the_tables_are_the_fold() {
         let kinds = "SELECT COUNT(DISTINCT status), COUNT(DISTINCT kind), COUNT(mailed_at) > 0, COUNT(reason) > 0 FROM invoices";
         assert_eq!(server.query(kinds).unwrap(), "4\t2\t1\t1", "every kind of row was there to be compared");
         assert_eq!(server.query("SELECT COUNT(DISTINCT status) FROM tickets").unwrap(), "3");
-        assert_eq!(server.query("SELECT COUNT(*) FROM invoice_migrations").unwrap(), "1");
+        let steps = "SELECT GROUP_CONCAT(DISTINCT what ORDER BY what) FROM deliveries";
+        assert_eq!(
+            server.query(steps).unwrap(),
+            "submitted,accepted,refused,mailed,reopened",
+            "every step was"
+        );
+        assert_eq!(server.query("SELECT COUNT(*) FROM invoice_migrations").unwrap(), "2");
     });
 }
 

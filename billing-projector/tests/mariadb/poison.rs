@@ -31,7 +31,7 @@ fn forged(
     folio: u64,
     source_position: u64,
 ) -> BillingEvent {
-    let books = Books::open(log.clone().into(), series()).unwrap();
+    let books = Books::open(log.clone().into(), std::sync::Arc::default(), series()).unwrap();
     let documents = books.state().documents(order_id).unwrap();
     BillingEvent::DocumentIssued(DocumentIssued {
         document: DocumentId { document_type: DocumentType::TaxedReceipt, folio },
@@ -80,7 +80,7 @@ fn a_second_receipt_of_an_order_is_refused_by_the_database() {
         let mut orders = history.orders();
         let (order_id, other) = (orders.next().unwrap(), orders.next().unwrap());
         let source = |order_id| {
-            let books = Books::open(log.clone().into(), series()).unwrap();
+            let books = Books::open(log.clone().into(), std::sync::Arc::default(), series()).unwrap();
             books.state().documents(order_id).unwrap().receipt.source_position
         };
         append(&log, &forged(&log, order_id, 999_999, source(other)));

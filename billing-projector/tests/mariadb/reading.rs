@@ -16,7 +16,7 @@ fn both(pair: &MariaDbPair) -> InvoiceUrls {
 
 /// As the books have it.
 fn in_the_books(log: &EmbeddedLog, order_id: OrderId) -> Option<OrderDocuments> {
-    Books::open(log.clone().into(), series()).unwrap().state().documents(order_id)
+    Books::open(log.clone().into(), std::sync::Arc::default(), series()).unwrap().state().documents(order_id)
 }
 
 /// As the tables have it, whoever answers.

@@ -91,6 +91,7 @@ impl BillingAudit {
             BillingEvent::SeriesOpened(_)
             | BillingEvent::DocumentSubmitted(_)
             | BillingEvent::DocumentRefused(_)
+            | BillingEvent::DocumentReopened(_)
             | BillingEvent::SourceParked(_)
             | BillingEvent::SourceRetried(_)
             | BillingEvent::SourceSkipped(_) => {}

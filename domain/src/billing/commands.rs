@@ -85,6 +85,11 @@ pub enum BillingCommand {
         /// `None`: it was taken. Otherwise why not.
         refusal: Option<String>,
     },
+    /// An operator wants a document that the authority did not take submitted again.
+    Reopen {
+        /// Which.
+        document: DocumentId,
+    },
     /// A mail server took the mail.
     RecordMail {
         /// Which document was in it.

@@ -45,6 +45,12 @@ pub fn decide(
         BillingCommand::RecordVerdict { document, refusal } => {
             record_verdict(state, *document, refusal.as_deref(), now)
         }
+        BillingCommand::Reopen { document } => {
+            let document = *document;
+            let is_refused = open(state, document)?.is_some_and(|progress| progress.refusal.is_some());
+            let reopened = || BillingEvent::DocumentReopened(DocumentReopened { document, at: now });
+            Ok(is_refused.then(reopened).into_iter().collect())
+        }
         BillingCommand::RecordMail { document, message_id } => {
             let document = *document;
             match open(state, document)? {
@@ -153,7 +159,7 @@ fn issue_receipt(
     receipt: &IssueReceipt,
     now: Timestamp,
 ) -> Result<Vec<BillingEvent>, Rejection> {
-    if state.receipts.contains_key(&receipt.order_id) {
+    if state.receipts.contains(receipt.order_id) {
         return Ok(Vec::new());
     }
     let document_type = receipt.document_type;
@@ -184,11 +190,12 @@ fn issue_credit_note(
     if state.credit_notes(note.order_id).iter().any(|known| known.refund_id == note.refund_id) {
         return Ok(Vec::new());
     }
-    let receipt = state.receipts.get(&note.order_id).ok_or(Rejection::ReceiptMissing(note.order_id))?;
+    let receipt = state.receipts.get(note.order_id).ok_or(Rejection::ReceiptMissing(note.order_id))?;
     if note.amount < 0 || note.amount > receipt.total - receipt.given_back {
         return Err(Rejection::InvalidAmount);
     }
-    let document_type = receipt.document.document_type.credit_note();
+    let document_of_receipt = receipt.document.document_type;
+    let document_type = document_of_receipt.credit_note();
     Ok(vec![BillingEvent::DocumentIssued(DocumentIssued {
         document: next(state, document_type, note.source_position, now)?,
         order_id: note.order_id,
@@ -200,7 +207,7 @@ fn issue_credit_note(
             annuls: note.amount == receipt.total,
         }),
         source_position: note.source_position,
-        amounts: BillingState::given_back(receipt, note.amount),
+        amounts: Amounts::given_back(document_of_receipt, receipt.given_back, note.amount),
         currency: receipt.currency,
         issued_at: now,
     })])

@@ -153,6 +153,17 @@ pub struct DocumentMailed {
     pub at: Timestamp,
 }
 
+/// An operator has a document that the authority did not take submitted once more.
+#[derive(
+    Debug, Clone, PartialEq, Eq, Serialize, Deserialize, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize,
+)]
+pub struct DocumentReopened {
+    /// The document.
+    pub document: DocumentId,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// An order or refund could not be brought to its document and waits for an operator.
 #[derive(
     Debug, Clone, PartialEq, Eq, Serialize, Deserialize, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize,
@@ -206,6 +217,7 @@ pub enum BillingEvent {
     DocumentAccepted(DocumentAccepted),
     DocumentRefused(DocumentRefused),
     DocumentMailed(DocumentMailed),
+    DocumentReopened(DocumentReopened),
     SourceParked(SourceParked),
     SourceRetried(SourceRetried),
     SourceSkipped(SourceSkipped),

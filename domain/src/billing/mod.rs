@@ -11,7 +11,9 @@ mod decide;
 mod documents;
 mod events;
 mod order_documents;
+mod receipts;
 mod rejection;
+mod snapshot;
 mod state;
 
 pub use amounts::{Amounts, CHILEAN_VAT_PERCENT};
@@ -20,9 +22,11 @@ pub use commands::{BillingCommand, IssueCreditNote, IssueReceipt, LoadFolioRange
 pub use decide::decide;
 pub use documents::{DocumentId, DocumentType, InvalidSeriesCode, Scheme, SeriesCode};
 pub use events::{
-    BillingEvent, DocumentAccepted, DocumentIssued, DocumentMailed, DocumentRefused, DocumentSubmitted,
-    FolioRangeLoaded, Issuer, RefundReference, SeriesOpened, SourceParked, SourceRetried, SourceSkipped,
+    BillingEvent, DocumentAccepted, DocumentIssued, DocumentMailed, DocumentRefused, DocumentReopened,
+    DocumentSubmitted, FolioRangeLoaded, Issuer, RefundReference, SeriesOpened, SourceParked, SourceRetried,
+    SourceSkipped,
 };
 pub use order_documents::{AuthorityStatus, DocumentView, DocumentsState, OrderDocuments};
 pub use rejection::BillingRejection;
+pub use snapshot::{BooksSnapshot, StoredReceipt};
 pub use state::{BillingState, CreditNote, DocumentProgress, FolioStock, ParkedSource, Receipt};

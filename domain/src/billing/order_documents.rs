@@ -92,7 +92,7 @@ impl BillingState {
     /// The documents of an order; `None` while it has no receipt here.
     #[must_use]
     pub fn documents(&self, order_id: OrderId) -> Option<OrderDocuments> {
-        let receipt = self.receipts.get(&order_id)?;
+        let receipt = self.receipts.get(order_id)?;
         let (issuer, scheme) = self.issuer()?;
         let (authority, is_mailed) = self.progress_of(receipt.document);
         Some(OrderDocuments {

@@ -1,23 +1,25 @@
 //! The books of an issuer, folded from their stream. Folding never fails.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::amounts::Amounts;
+use super::commands::BillingCommand;
 use super::documents::{DocumentId, DocumentType, Scheme, SeriesCode};
 use super::events::{BillingEvent, DocumentIssued, FolioRangeLoaded, Issuer};
-use crate::ids::{CustomerId, HashIds, OrderId, RefundId, ShowId};
+use super::receipts::Receipts;
+use crate::ids::{CustomerId, OrderId, RefundId, ShowId};
 use crate::money::Currency;
 use crate::time::Timestamp;
 
 /// Who issues, and by whose rules.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub(super) struct Series {
     pub(super) code: SeriesCode,
     pub(super) scheme: Scheme,
     pub(super) issuer: Issuer,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub(super) struct Range {
     pub(super) next: u64,
     pub(super) last: u64,
@@ -31,7 +33,7 @@ impl Range {
 }
 
 /// The folios of a document type.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub(super) struct Sequence {
     /// Those with folios left, in order.
     pub(super) ranges: VecDeque<Range>,
@@ -41,7 +43,7 @@ pub(super) struct Sequence {
 }
 
 /// A receipt, and how much of it was taken back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub struct Receipt {
     /// The document.
     pub document: DocumentId,
@@ -62,7 +64,7 @@ pub struct Receipt {
 }
 
 /// What takes a part of a receipt back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub struct CreditNote {
     /// The document.
     pub document: DocumentId,
@@ -79,7 +81,7 @@ pub struct CreditNote {
 }
 
 /// A document that is not done with: something has still to be done, or to be said by the authority.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub struct DocumentProgress {
     /// Of which order.
     pub order_id: OrderId,
@@ -87,8 +89,10 @@ pub struct DocumentProgress {
     pub source_position: u64,
     /// When it was issued.
     pub issued_at: Timestamp,
-    /// Under which the authority is asked; `None` while it was not given the document, or has no say.
+    /// Under which the authority is asked; `None` while it is to be given the document, or has no say.
     pub track_id: Option<String>,
+    /// Whether the authority was ever given it.
+    pub was_submitted: bool,
     /// Whether the authority has taken it, or has no say.
     pub is_accepted: bool,
     /// Why the authority did not take it.
@@ -98,7 +102,7 @@ pub struct DocumentProgress {
 }
 
 /// An order or refund that waits for an operator.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, rkyv::Archive, rkyv::Serialize, rkyv::Deserialize)]
 pub struct ParkedSource {
     /// Of which order.
     pub order_id: OrderId,
@@ -128,9 +132,7 @@ pub struct FolioStock {
 pub struct BillingState {
     pub(super) series: Option<Series>,
     pub(super) sequences: BTreeMap<DocumentType, Sequence>,
-    pub(super) receipts: HashMap<OrderId, Receipt, HashIds>,
-    /// By order, in the order in which they were issued.
-    pub(super) credit_notes: HashMap<OrderId, Vec<CreditNote>, HashIds>,
+    pub(super) receipts: Receipts,
     pub(super) open: BTreeMap<DocumentId, DocumentProgress>,
     pub(super) parked: BTreeMap<u64, ParkedSource>,
     pub(super) skipped: BTreeSet<u64>,
@@ -145,19 +147,26 @@ impl BillingState {
 
     /// The receipt of an order.
     #[must_use]
-    pub fn receipt(&self, order_id: OrderId) -> Option<&Receipt> {
-        self.receipts.get(&order_id)
+    pub fn receipt(&self, order_id: OrderId) -> Option<Receipt> {
+        self.receipts.get(order_id)
     }
 
     /// The credit notes of an order, in the order in which they were issued.
     #[must_use]
-    pub fn credit_notes(&self, order_id: OrderId) -> &[CreditNote] {
-        self.credit_notes.get(&order_id).map_or(&[], Vec::as_slice)
+    pub fn credit_notes(&self, order_id: OrderId) -> Vec<CreditNote> {
+        self.receipts.notes(order_id)
     }
 
     /// What is not done with, in the order of type and folio.
     pub fn open(&self) -> impl Iterator<Item = (&DocumentId, &DocumentProgress)> {
         self.open.iter()
+    }
+
+    /// What the authority did not take, and why, in the order of type and folio.
+    pub fn refused(&self) -> impl Iterator<Item = (DocumentId, &DocumentProgress, &str)> {
+        let with_refusal =
+            self.open.iter().map(|(&document, progress)| (document, progress, progress.refusal.as_deref()));
+        with_refusal.filter_map(|(document, progress, refusal)| Some((document, progress, refusal?)))
     }
 
     /// What is left to do for a document; `None` when it is done with, or was never made.
@@ -210,6 +219,46 @@ impl BillingState {
         !left && (1..=sequence.loaded_to).contains(&document.folio)
     }
 
+    /// What these commands read of the books, copied: whoever carries several out decides each on top of what the ones before came to, in
+    /// this, and folds all of it into the books once it is durable.
+    #[must_use]
+    pub fn excerpt(&self, commands: &[BillingCommand]) -> Self {
+        let mut excerpt =
+            Self { series: self.series.clone(), sequences: self.sequences.clone(), ..Self::default() };
+        for command in commands {
+            match command {
+                BillingCommand::OpenSeries { .. } | BillingCommand::LoadFolioRange(_) => {}
+                BillingCommand::IssueReceipt(receipt) => {
+                    excerpt.receipts.take_over(receipt.order_id, &self.receipts);
+                    excerpt.take_over_source(receipt.source_position, self);
+                }
+                BillingCommand::IssueCreditNote(note) => {
+                    excerpt.receipts.take_over(note.order_id, &self.receipts);
+                    excerpt.take_over_source(note.source_position, self);
+                }
+                BillingCommand::RecordSubmission { document, .. }
+                | BillingCommand::RecordVerdict { document, .. }
+                | BillingCommand::Reopen { document }
+                | BillingCommand::RecordMail { document, .. } => {
+                    let progress = self.open.get_key_value(document);
+                    excerpt.open.extend(progress.map(|(document, progress)| (*document, progress.clone())));
+                }
+                BillingCommand::Park { source_position, .. }
+                | BillingCommand::Retry { source_position }
+                | BillingCommand::Skip { source_position, .. } => {
+                    excerpt.take_over_source(*source_position, self);
+                }
+            }
+        }
+        excerpt
+    }
+
+    fn take_over_source(&mut self, source_position: u64, others: &Self) {
+        let parked = others.parked.get(&source_position);
+        self.parked.extend(parked.map(|parked| (source_position, parked.clone())));
+        self.skipped.extend(others.skipped.get(&source_position));
+    }
+
     /// Folds an event.
     pub fn evolve(&mut self, event: &BillingEvent) {
         match event {
@@ -222,6 +271,7 @@ impl BillingState {
             BillingEvent::DocumentSubmitted(event) => {
                 if let Some(progress) = self.open.get_mut(&event.document) {
                     progress.track_id = Some(event.track_id.clone());
+                    progress.was_submitted = true;
                     progress.refusal = None;
                 }
             }
@@ -232,6 +282,10 @@ impl BillingState {
             BillingEvent::DocumentRefused(event) => {
                 self.change(event.document, |progress| progress.refusal = Some(event.reason.clone()));
             }
+            BillingEvent::DocumentReopened(event) => self.change(event.document, |progress| {
+                progress.track_id = None;
+                progress.refusal = None;
+            }),
             BillingEvent::DocumentMailed(event) => {
                 self.change(event.document, |progress| progress.is_mailed = true);
             }
@@ -285,20 +339,18 @@ impl BillingState {
                     currency: event.currency,
                     given_back: 0,
                 };
-                self.receipts.insert(event.order_id, receipt);
+                self.receipts.insert(event.order_id, &receipt);
             }
             Some(refund) => {
-                self.credit_notes.entry(event.order_id).or_default().push(CreditNote {
+                let note = CreditNote {
                     document: event.document,
                     refund_id: refund.refund_id,
                     annuls: refund.annuls,
                     source_position: event.source_position,
                     issued_at: event.issued_at,
                     amounts: event.amounts,
-                });
-                if let Some(receipt) = self.receipts.get_mut(&event.order_id) {
-                    receipt.given_back += event.amounts.total;
-                }
+                };
+                self.receipts.add_note(event.order_id, note);
             }
         }
         self.parked.remove(&event.source_position);
@@ -307,6 +359,7 @@ impl BillingState {
             source_position: event.source_position,
             issued_at: event.issued_at,
             track_id: None,
+            was_submitted: false,
             is_accepted: document_type.scheme() == Scheme::Plain,
             refusal: None,
             is_mailed: false,
@@ -321,10 +374,5 @@ impl BillingState {
         if progress.is_accepted && progress.is_mailed {
             self.open.remove(&document);
         }
-    }
-
-    /// What a credit note over this amount takes back of a receipt.
-    pub(super) fn given_back(receipt: &Receipt, amount: i64) -> Amounts {
-        Amounts::given_back(receipt.document.document_type, receipt.given_back, amount)
     }
 }

@@ -1,11 +1,11 @@
-//! How long to wait before the next try to reach a database: doubling, capped, with full jitter, so that many processes do
+//! How long to wait before the next try to reach a server: doubling, capped, with full jitter, so that many processes do
 //! not come back at the same instant.
 
 use std::time::Duration;
 
 /// Upper bound of the first wait.
 const FIRST: Duration = Duration::from_millis(50);
-/// No wait is longer: a database that came back is noticed within that time.
+/// No wait is longer: a server that came back is noticed within that time.
 const LONGEST: Duration = Duration::from_secs(5);
 
 /// The waits of one series of failures.

@@ -49,6 +49,7 @@ mod number {
     pub(super) const SOURCE_PARKED: u16 = 208;
     pub(super) const SOURCE_RETRIED: u16 = 209;
     pub(super) const SOURCE_SKIPPED: u16 = 210;
+    pub(super) const DOCUMENT_REOPENED: u16 = 211;
     pub(super) const PROJECTION_BATCH_SKIPPED: u16 = 301;
 }
 
@@ -176,6 +177,7 @@ pub fn push_billing_event(events: &mut EncodedEvents, event: &BillingEvent) -> R
         BillingEvent::DocumentRefused(event) => push(events, number::DOCUMENT_REFUSED, event),
         BillingEvent::DocumentMailed(event) => push(events, number::DOCUMENT_MAILED, event),
         BillingEvent::SourceParked(event) => push(events, number::SOURCE_PARKED, event),
+        BillingEvent::DocumentReopened(event) => push(events, number::DOCUMENT_REOPENED, event),
         BillingEvent::SourceRetried(event) => push(events, number::SOURCE_RETRIED, event),
         BillingEvent::SourceSkipped(event) => push(events, number::SOURCE_SKIPPED, event),
     }
@@ -195,6 +197,7 @@ pub fn billing_event(record: EventRecord<'_>) -> Result<BillingEvent, CodecError
         (number::DOCUMENT_REFUSED, VERSION_1) => BillingEvent::DocumentRefused(read(record)?),
         (number::DOCUMENT_MAILED, VERSION_1) => BillingEvent::DocumentMailed(read(record)?),
         (number::SOURCE_PARKED, VERSION_1) => BillingEvent::SourceParked(read(record)?),
+        (number::DOCUMENT_REOPENED, VERSION_1) => BillingEvent::DocumentReopened(read(record)?),
         (number::SOURCE_RETRIED, VERSION_1) => BillingEvent::SourceRetried(read(record)?),
         (number::SOURCE_SKIPPED, VERSION_1) => BillingEvent::SourceSkipped(read(record)?),
         (event_type, version) => return Err(CodecError::UnknownType { event_type, version }),

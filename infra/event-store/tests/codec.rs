@@ -9,8 +9,8 @@ use std::path::PathBuf;
 
 use ticketflow_domain::billing::{
     Amounts, BillingEvent, DocumentAccepted, DocumentId, DocumentIssued, DocumentMailed, DocumentRefused,
-    DocumentSubmitted, DocumentType, FolioRangeLoaded, Issuer, RefundReference, Scheme, SeriesOpened,
-    SourceParked, SourceRetried, SourceSkipped,
+    DocumentReopened, DocumentSubmitted, DocumentType, FolioRangeLoaded, Issuer, RefundReference, Scheme,
+    SeriesOpened, SourceParked, SourceRetried, SourceSkipped,
 };
 use ticketflow_domain::customer::{BuyerDetailsRecorded, CustomerEvent, PlaceholderCreated};
 use ticketflow_domain::ops::{OpsEvent, ProjectionBatchSkipped};
@@ -227,6 +227,7 @@ fn billing_events() -> Vec<(&'static str, BillingEvent)> {
                 at: at(25),
             }),
         ),
+        ("document_reopened", BillingEvent::DocumentReopened(DocumentReopened { document, at: at(29) })),
         ("source_parked", BillingEvent::SourceParked(parked)),
         ("source_retried", BillingEvent::SourceRetried(SourceRetried { source_position: 41, at: at(27) })),
         (

@@ -122,7 +122,7 @@ fn a_snapshot_that_does_not_read_back_is_passed_over() {
     on_stage(|mut stage| async move {
         let (shows, orders) = busy(&mut stage).await;
         for wrong in [&b"short"[..], &[0xFF; 64], &[0; 4096]] {
-            stage.log.write_snapshot("read-models-1", stage.log.head(), wrong).expect("bytes are bytes");
+            stage.log.write_snapshot("read-models-2", stage.log.head(), wrong).expect("bytes are bytes");
             let (models, _) = started(&stage);
             assert_eq!(seen(&models, &shows, &orders), seen(&stage.models, &shows, &orders), "{wrong:?}");
         }

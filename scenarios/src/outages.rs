@@ -189,6 +189,7 @@ pub fn outages(options: &OutageOptions) -> Result<OutageReport> {
         random_routing: options.random_routing,
         billing: 2,
         mail: None,
+        boletas: false,
     };
     let system = System::start(&system, |what| eprintln!("starting {what}"))?;
     let seed = options.seed.unwrap_or_else(Seeded::fresh_seed);

@@ -14,7 +14,7 @@ use ticketflow_scenarios::plan::read_operator_key;
 
 use crate::data_folder::DataFolder;
 use crate::demo::resolve;
-use crate::fiscal::today;
+use crate::fiscal::{FiscalFolder, today};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 const PATH: &str = "/v1/ops/folios";
@@ -58,6 +58,8 @@ enum FoliosCommand {
         #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
         count: u64,
         #[command(flatten)]
+        keys: FiscalFolder,
+        #[command(flatten)]
         server: ServerArguments,
     },
 }
@@ -70,7 +72,9 @@ pub(crate) fn run(arguments: FoliosArguments) -> Result<ExitCode> {
             let bytes = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
             load(&server, text(&bytes))?;
         }
-        FoliosCommand::TestRange { code, count, server } => load(&server, test_range(&server, code, count)?)?,
+        FoliosCommand::TestRange { code, count, keys, server } => {
+            load(&server, test_range(&server, &keys, code, count)?)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -137,7 +141,7 @@ fn load(server: &ServerArguments, authorisation: String) -> Result<()> {
 }
 
 /// The next folios of the server's issuer, if that is a demonstration.
-fn test_range(server: &ServerArguments, code: u16, count: u64) -> Result<String> {
+fn test_range(server: &ServerArguments, keys: &FiscalFolder, code: u16, count: u64) -> Result<String> {
     let document_type = ticketflow_billing_projector::ChileanDocumentType::from_code(code)
         .with_context(|| format!("--type takes 39, 41 or 61, not {code}"))?;
     let answer = ask(server, "GET", None)?;
@@ -158,6 +162,7 @@ fn test_range(server: &ServerArguments, code: u16, count: u64) -> Result<String>
         today: today()?,
     };
     let last = first.saturating_add(count - 1);
-    let file = FiscalKeys::make_test_range(&server.folder.fiscal(), &issuer, document_type, first..=last)?;
+    let keys = keys.path(&server.folder);
+    let file = FiscalKeys::make_test_range(&keys, &issuer, document_type, first..=last)?;
     Ok(text(&file))
 }

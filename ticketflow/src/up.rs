@@ -20,6 +20,9 @@ pub(crate) struct UpArguments {
     /// Sends writes to any command service instead of always the same for a show: slower, and as correct
     #[arg(long)]
     random_routing: bool,
+    /// Issues Chilean boletas, as a demonstration, instead of plain receipts
+    #[arg(long)]
+    boletas: bool,
     /// Leaves the demo shows out
     #[arg(long)]
     empty: bool,
@@ -37,6 +40,7 @@ pub(crate) fn run(arguments: UpArguments) -> Result<ExitCode> {
             random_routing: arguments.random_routing,
             billing: 2,
             mail: None,
+            boletas: arguments.boletas,
         };
         let started =
             tokio::task::spawn_blocking(move || System::start(&options, |what| println!("starting {what}")));

@@ -1,4 +1,4 @@
-//! A private HAProxy in front of command services, projections and portals, as `infra/deploy/haproxy` configures it for operators.
+//! A private HAProxy in front of command services, projections, billing and portals, as `infra/deploy/haproxy` configures it for operators.
 //!
 //! Invariant: what tests route through is the file that operators get, with other addresses.
 
@@ -38,6 +38,8 @@ pub struct Backends {
     pub commands: Vec<SocketAddr>,
     /// What reads of the API go to.
     pub projections: Vec<SocketAddr>,
+    /// What issues documents, and makes their files.
+    pub billing: Vec<SocketAddr>,
     /// Pages, and everything else.
     pub portals: Vec<SocketAddr>,
 }
@@ -139,7 +141,7 @@ impl LoadBalancer {
         Ok(())
     }
 
-    /// Servers of a backend (`commands`, `commands_by_show`, `projections`, `portal`) that it believes healthy.
+    /// Servers of a backend (`commands`, `commands_by_show`, `projections`, `billing`, `portal`) that it believes healthy.
     #[must_use]
     pub fn servers_up(&self, backend: &str) -> usize {
         let table = control(&self.socket(), "show stat").unwrap_or_default();
@@ -196,6 +198,7 @@ fn render(backends: &Backends, routing: Routing, listen: SocketAddr, socket: &Pa
         if let Some(section) = line.strip_prefix("backend ") {
             servers = match section {
                 "projections" => &backends.projections,
+                "billing" => &backends.billing,
                 "portal" => &backends.portals,
                 _ => &backends.commands,
             };
@@ -232,8 +235,12 @@ mod tests {
 
     #[test]
     fn the_operators_file_gets_other_addresses_and_nothing_else() {
-        let backends =
-            Backends { commands: addresses(1..4), projections: addresses(5..6), portals: addresses(7..8) };
+        let backends = Backends {
+            commands: addresses(1..4),
+            projections: addresses(5..6),
+            billing: addresses(6..7),
+            portals: addresses(7..8),
+        };
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 9));
         let text = render(&backends, Routing::ByShow, listen, Path::new("/tmp/a.sock"));
         let servers: Vec<&str> =
@@ -248,6 +255,7 @@ mod tests {
                 "server command-2 127.0.0.1:2 check",
                 "server command-3 127.0.0.1:3 check",
                 "server projections-1 127.0.0.1:5 check",
+                "server billing-1 127.0.0.1:6 check",
                 "server portal-1 127.0.0.1:7 check",
             ]
         );

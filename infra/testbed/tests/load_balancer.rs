@@ -107,7 +107,7 @@ fn serve(state: &State, stream: TcpStream) -> Option<()> {
     }
 }
 
-/// Three command services, two projections, a portal.
+/// Three command services, two projections, billing, a portal.
 struct Stage {
     commands: Vec<Backend>,
     others: Vec<Backend>,
@@ -118,7 +118,7 @@ impl Stage {
     /// `None`, with the reason printed, where HAProxy is not installed.
     fn start(routing: Routing) -> Option<Self> {
         let commands: Vec<Backend> = (1..=3).map(|n| Backend::start(&format!("command-{n}"))).collect();
-        let others = ["projections-1", "projections-2", "portal-1"].map(Backend::start);
+        let others = ["projections-1", "projections-2", "billing-1", "portal-1"].map(Backend::start);
         let others = Vec::from(others);
         let balancer = match LoadBalancer::start(&Self::backends(&commands, &others), routing) {
             Err(missing @ TestbedError::Missing { .. }) => {
@@ -129,6 +129,7 @@ impl Stage {
         };
         let stage = Self { commands, others, balancer };
         stage.wait_for_commands(3);
+        stage.wait_for("billing", 1);
         Some(stage)
     }
 
@@ -137,14 +138,19 @@ impl Stage {
         Backends {
             commands: addresses(commands),
             projections: addresses(&others[..2]),
-            portals: addresses(&others[2..]),
+            billing: addresses(&others[2..3]),
+            portals: addresses(&others[3..]),
         }
     }
 
     fn wait_for_commands(&self, count: usize) {
+        self.wait_for("commands", count);
+    }
+
+    fn wait_for(&self, backend: &str, count: usize) {
         let since = Instant::now();
-        while self.balancer.servers_up("commands") != count {
-            assert!(since.elapsed() < PATIENCE, "{count} command services should be healthy");
+        while self.balancer.servers_up(backend) != count {
+            assert!(since.elapsed() < PATIENCE, "{count} servers of {backend} should be healthy");
             std::thread::yield_now();
         }
     }
@@ -198,6 +204,15 @@ fn who_answers_follows_from_method_and_path() {
         ("GET", "/v1/shows/1", "projections"),
         ("GET", "/v1/orders/1", "projections"),
         ("POST", "/v1/ops/projections/seat-map/rebuild", "projections"),
+        ("GET", "/v1/orders/1/receipt.pdf", "billing"),
+        ("GET", "/v1/orders/1/receipt.xml", "billing"),
+        ("GET", "/v1/orders/1/tickets/2.pdf?lang=en", "billing"),
+        ("GET", "/v1/orders/1/credit-notes/7.xml", "billing"),
+        ("GET", "/v1/ops/folios", "billing"),
+        ("POST", "/v1/ops/folios", "billing"),
+        ("POST", "/v1/ops/refused-documents", "billing"),
+        ("GET", "/v1/ops/poison", "projections"),
+        ("POST", "/v1/ops/poison/7/retry", "command"),
         ("GET", "/", "portal"),
         ("POST", "/shows/1/hold", "portal"),
         ("GET", "/v1x", "portal"),
@@ -211,6 +226,22 @@ fn who_answers_follows_from_method_and_path() {
     assert!(owners.iter().all(|owner| *owner == owners[0]), "{owners:?}");
     let turns: Vec<String> = (0..3).map(|_| stage.who("POST", "/v1/shows")).collect();
     assert_eq!(turns.iter().collect::<std::collections::BTreeSet<_>>().len(), 3, "in turn: {turns:?}");
+}
+
+#[test]
+fn files_come_from_projections_while_billing_is_down() {
+    let Some(mut stage) = Stage::start(Routing::ByShow) else { return };
+    stage.others[2].kill();
+    // At once: the connection is refused, and nobody else is left there.
+    let (during, _) = stage.ask("GET", "/v1/orders/1/receipt.pdf");
+    assert!(during.starts_with("HTTP/1.1 503") || during.starts_with("HTTP/1.1 200"), "{during}");
+    stage.wait_for("billing", 0);
+    assert!(stage.who("GET", "/v1/orders/1/receipt.pdf").starts_with("projections"));
+    let (head, _) = stage.ask("GET", "/v1/ops/folios");
+    assert!(head.starts_with("HTTP/1.1 503"), "only billing has them: {head}");
+    stage.others[2].listen();
+    stage.wait_for("billing", 1);
+    assert!(stage.who("GET", "/v1/orders/1/receipt.pdf").starts_with("billing"));
 }
 
 #[test]

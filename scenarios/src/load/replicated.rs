@@ -76,6 +76,7 @@ pub fn replicated(options: &ReplicatedOptions) -> Result<ReplicatedReport> {
         random_routing: false,
         billing: 0,
         mail: None,
+        boletas: false,
     };
     let mut system = System::start(&system, |what| eprintln!("starting {what}"))?;
     let load = LoadOptions {

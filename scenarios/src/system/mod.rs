@@ -37,6 +37,8 @@ pub struct SystemOptions {
     pub billing: usize,
     /// Where they mail to, as `--mail` takes it; a folder of the system's own otherwise.
     pub mail: Option<String>,
+    /// Whether a demonstration's boletas are issued instead of plain receipts, by instances that share their fiscal keys.
+    pub boletas: bool,
 }
 
 /// One process of the program, and how to start it again.
@@ -142,6 +144,25 @@ impl Node {
     }
 }
 
+/// What makes an issuer of boletas of billing: a demonstration's, whose keys are in one folder for all instances.
+fn boletas(folder: &Path) -> Vec<String> {
+    let keys = folder.join("fiscal-keys").display().to_string();
+    let issuer = [
+        ("--fiscal-keys", keys.as_str()),
+        ("--receipts", "taxed"),
+        ("--billing-series", "BOLETA"),
+        ("--issuer-name", "Teatro Caleta Clara SpA"),
+        ("--issuer-tax-id", "76.123.456-0"),
+        ("--issuer-activity", "Producción de espectáculos"),
+        ("--issuer-address", "Costanera 120"),
+        ("--issuer-district", "Valparaíso"),
+        ("--issuer-city", "Valparaíso"),
+    ];
+    let mut arguments = vec!["--issuer-demo".to_owned()];
+    arguments.extend(issuer.into_iter().flat_map(|(name, value)| [name.to_owned(), value.to_owned()]));
+    arguments
+}
+
 /// The running system.
 pub struct System {
     /// What keeps the log.
@@ -193,6 +214,7 @@ impl System {
         let backends = Backends {
             commands: commands.iter().map(Node::address).collect(),
             projections: projections.iter().map(Node::address).collect(),
+            billing: billing.iter().map(Node::address).collect(),
             portals: vec![portal.address()],
         };
         let routing = if options.random_routing { Routing::Random } else { Routing::ByShow };
@@ -216,6 +238,9 @@ impl System {
             let more = match node.role {
                 "portal" => vec![("--api", balancer.url())],
                 "billing" => {
+                    if options.boletas {
+                        node.arguments.extend(boletas(folder.path()));
+                    }
                     [buffer(), vec![("--mail", mail.clone()), ("--public-origin", balancer.url())]].concat()
                 }
                 _ => {
@@ -276,12 +301,15 @@ impl System {
     fn wait_until_healthy(&self) -> Result<()> {
         let began = Instant::now();
         loop {
-            let up = ["commands", "projections", "portal"].map(|backend| self.balancer.servers_up(backend));
-            if up == [self.commands.len(), self.projections.len(), 1] {
+            let up = ["commands", "projections", "billing", "portal"];
+            let up = up.map(|backend| self.balancer.servers_up(backend));
+            if up == [self.commands.len(), self.projections.len(), self.billing.len(), 1] {
                 return Ok(());
             }
             if began.elapsed() > HEALTHY_WITHIN {
-                bail!("the load balancer finds {up:?} command services, projections and portals healthy");
+                bail!(
+                    "the load balancer finds {up:?} command services, projections, billing and portals healthy"
+                );
             }
             std::thread::sleep(LOOK);
         }

@@ -1,7 +1,7 @@
 //! Receipts, tickets and mails of the running server, and of one that billing joins late.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use ticketflow_scenarios::buyer::Buyer;
@@ -130,8 +130,30 @@ fn a_mail_server_that_was_away_during_many_purchases_gets_one_mail_for_each() {
     assert!(server.stop().success());
 }
 
-/// Buys one seat as a buyer of its own.
-fn buy(client: &mut Client, show: &Show, seat: usize) {
+/// The system of many processes; `None`, with the reason printed, where a program of it is not installed.
+fn system(mail: Option<String>, boletas: bool) -> Option<System> {
+    let options = SystemOptions {
+        binary: BINARY.into(),
+        command_services: 2,
+        random_routing: false,
+        billing: 2,
+        mail,
+        boletas,
+    };
+    match System::start(&options, |_| {}) {
+        Ok(system) => Some(system),
+        Err(error)
+            if error.downcast_ref().is_some_and(|error| matches!(error, TestbedError::Missing { .. })) =>
+        {
+            println!("SKIPPED: {error}");
+            None
+        }
+        Err(error) => panic!("{error:#}"),
+    }
+}
+
+/// Buys one seat as a buyer of its own: the order's id.
+fn buy(client: &mut Client, show: &Show, seat: usize) -> String {
     let person = Buyer::numbered(seat as u64);
     let (hold_key, purchase_key) = (format!("hold-{seat}"), format!("purchase-{seat}"));
     let body = json!({"seats": [show.plan.seat_name(seat)]});
@@ -149,6 +171,7 @@ fn buy(client: &mut Client, show: &Show, seat: usize) {
     let purchase = format!("{holds}/{}/purchase", text("hold_id"));
     let paid = client.send("POST", &purchase, &headers, Some(&body)).expect("an answer");
     assert_eq!(paid.status, 201, "no purchase fails while billing is down: {}", paid.excerpt());
+    paid.json()["order_id"].as_str().expect("an order has an id").to_owned()
 }
 
 #[test]
@@ -156,22 +179,7 @@ fn billing_that_was_down_during_a_thousand_purchases_gives_each_its_papers() {
     const ORDERS: usize = 1_000;
     const BUYERS: usize = 16;
     let Some(mails) = mail_server() else { return };
-    let options = SystemOptions {
-        binary: BINARY.into(),
-        command_services: 2,
-        random_routing: false,
-        billing: 2,
-        mail: Some(format!("smtp://{}", mails.address())),
-    };
-    let mut system = match System::start(&options, |_| {}) {
-        Ok(system) => system,
-        Err(error)
-            if error.downcast_ref().is_some_and(|error| matches!(error, TestbedError::Missing { .. })) =>
-        {
-            return println!("SKIPPED: {error}");
-        }
-        Err(error) => panic!("{error:#}"),
-    };
+    let Some(mut system) = system(Some(format!("smtp://{}", mails.address())), false) else { return };
     system.billing.iter_mut().for_each(Node::kill);
     let address = system.balancer.url().trim_start_matches("http://").parse().expect("an address");
     let plan = Plan::with_seats(ORDERS, 25_000).expect("a plan");
@@ -181,7 +189,7 @@ fn billing_that_was_down_during_a_thousand_purchases_gives_each_its_papers() {
             let show = &show;
             scope.spawn(move || {
                 let mut client = Client::new(address, Duration::from_secs(30));
-                (buyer..ORDERS).step_by(BUYERS).for_each(|seat| buy(&mut client, show, seat));
+                (buyer..ORDERS).step_by(BUYERS).for_each(|seat| drop(buy(&mut client, show, seat)));
             });
         }
     });
@@ -198,6 +206,53 @@ fn billing_that_was_down_during_a_thousand_purchases_gives_each_its_papers() {
         "folios are 1 to {ORDERS}: that is part of the trail"
     );
     assert_eq!(mails.accepted().expect("mails").len(), ORDERS, "each mail came once");
+}
+
+#[test]
+fn boletas_are_issued_and_made_by_whichever_instance_of_billing_is_there() {
+    let Some(mut system) = system(None, true) else { return };
+    let address = system.balancer.url().trim_start_matches("http://").parse().expect("an address");
+    let plan = Plan::with_seats(40, 25_000).expect("a plan");
+    let show = Operator::new(address, &system.operator_key).create_open_show(plan, None).expect("a show");
+    let mut client = Client::new(address, Duration::from_secs(30));
+    let mut xml_of_first = None;
+    // Each instance alone, and both.
+    for (seat, killed) in [Some(0), Some(1), None].into_iter().enumerate() {
+        let killed = killed.map(|instance: usize| &mut system.billing[instance]);
+        if let Some(node) = killed {
+            node.kill();
+        }
+        let order = buy(&mut client, &show, seat);
+        let mut get = |path: &str| client.get(&format!("/v1/orders/{path}"), &[]).expect("an answer");
+        let since = Instant::now();
+        while get(&order).json()["receipt"]["authority"] != "accepted" {
+            assert!(
+                since.elapsed() < WITHIN,
+                "the authority took no boleta {}: {}",
+                seat + 1,
+                get(&order).excerpt()
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert_eq!(get(&order).json()["receipt"]["folio"], json!(seat + 1));
+        assert!(get(&format!("{order}/receipt.pdf")).body.starts_with(b"%PDF-"));
+        let (first, xml) =
+            xml_of_first.get_or_insert_with(|| (order.clone(), get(&format!("{order}/receipt.xml")).body));
+        assert_eq!(&get(&format!("{first}/receipt.xml")).body, xml, "the same bytes from whichever instance");
+        for node in &mut system.billing {
+            node.start().expect("billing starts");
+        }
+    }
+    let (first, _) = xml_of_first.expect("an order");
+    let since = Instant::now();
+    system.billing.iter_mut().for_each(Node::kill);
+    while system.balancer.servers_up("billing") > 0 {
+        assert!(since.elapsed() < WITHIN, "the load balancer sees that billing is gone");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let mut status =
+        |file: &str| client.get(&format!("/v1/orders/{first}/{file}"), &[]).expect("an answer").status;
+    assert_eq!((status("tickets.pdf"), status("receipt.pdf")), (200, 503), "tickets need no fiscal keys");
 }
 
 #[test]

@@ -50,7 +50,7 @@ texts! {
     papers, see_papers, papers_well, papers_quiet, papers_elsewhere, papers_waiting_one,
     papers_waiting_many, papers_waiting_more, papers_waiting_next, papers_refused_next, papers_out,
     papers_out_next, papers_low, papers_low_next, papers_behind, papers_held_up, papers_stopped,
-    papers_trouble, papers_trouble_because, papers_see_billing,
+    papers_trouble, papers_trouble_because, papers_see_billing, papers_unknown, papers_unknown_next,
     /// Papers: what is parked.
     parked, parked_lead, parked_none, parked_more, shown_of, order, books, attempts, parked_since,
     try_again, try_all_again, give_up, give_up_explain, give_up_confirm,

@@ -6,7 +6,7 @@ use super::figures::Mark;
 use super::papers::Papers;
 use crate::operator_model::{Projection, Verdict};
 use crate::pages::Frame;
-use crate::paper_model::FolioStock;
+use crate::paper_model::{Fiscal, FolioStock};
 use crate::texts::fill;
 
 /// The verdict, in words.
@@ -52,6 +52,9 @@ pub(crate) fn verdict<'a>(frame: &Frame<'_>, papers: &'a Papers) -> PaperVerdict
     if let Some(kinds) = kinds(stocks.iter().filter(|stock| stock.is_low).collect()) {
         return say(Mark::Warn, &fill(texts.papers_low, &[("kinds", &kinds)]), texts.papers_low_next);
     }
+    if matches!(papers.folios, Fiscal::NotNow) || matches!(papers.refused, Fiscal::NotNow) {
+        return say(Mark::Warn, texts.papers_unknown, texts.papers_unknown_next);
+    }
     match papers.billing {
         Some(_) => say(Mark::Good, texts.papers_well, texts.all_well_next),
         // Nobody here knows how far billing is: no promise is made.
@@ -81,7 +84,7 @@ pub(super) fn kind_name<'k>(frame: &Frame<'_>, kind: &'k str) -> &'k str {
 mod tests {
     use super::*;
     use crate::language::Language;
-    use crate::paper_model::{Fiscal, FolioStocks, Parked, ParkedList, RefusedDocument, RefusedList};
+    use crate::paper_model::{FolioStocks, Parked, ParkedList, RefusedDocument, RefusedList};
     use jiff::tz::TimeZone;
 
     fn well() -> Papers {
@@ -130,6 +133,13 @@ mod tests {
         assert_eq!(said(&papers), (Mark::Warn, "Documents are late".into()));
         papers.folios = folios(0, true);
         assert_eq!(said(&papers), (Mark::Bad, "No folios left: Boleta electrónica".into()));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_said_to_be_well() {
+        let unknown = (Mark::Warn, "Not all of it can be read just now".to_owned());
+        assert_eq!(said(&Papers { folios: Fiscal::NotNow, ..well() }), unknown);
+        assert_eq!(said(&Papers { refused: Fiscal::NotNow, ..well() }), unknown);
     }
 
     #[test]

@@ -120,6 +120,8 @@ pub(crate) static ENGLISH: OperatorTexts = OperatorTexts {
     papers_trouble: "Buyers have their tickets with codes, and selling goes on.",
     papers_trouble_because: "Mend what billing says here. Buyers have their tickets with codes, and selling goes on.",
     papers_see_billing: "How billing is doing",
+    papers_unknown: "Not all of it can be read just now",
+    papers_unknown_next: "Reload in a few seconds. What can be read is below. Selling goes on.",
     parked: "Parked",
     parked_lead: "Orders, refunds and mails that billing no longer tries by itself, with the error in the server's words.",
     parked_none: "Nothing is parked.",

@@ -120,6 +120,8 @@ pub(crate) static SPANISH: OperatorTexts = OperatorTexts {
     papers_trouble: "Quien compró tiene sus entradas con código, y la venta sigue.",
     papers_trouble_because: "Arregla lo que dice aquí la emisión. Quien compró tiene sus entradas con código, y la venta sigue.",
     papers_see_billing: "Cómo va la emisión",
+    papers_unknown: "No se puede leer todo en este momento",
+    papers_unknown_next: "Recarga en unos segundos. Lo que se puede leer está abajo. La venta sigue.",
     parked: "En espera",
     parked_lead: "Compras, devoluciones y correos que ya no se intentan solos, con el error en las palabras del servidor.",
     parked_none: "No hay nada en espera.",

@@ -5,6 +5,7 @@
 //! of a new one. Retrying is left to the person at the page: the client never repeats a request by itself.
 
 mod operator;
+mod papers;
 
 use crate::api_model::{
     CompactMap, Hold, HoldRequest, Order, Plan, ProblemDocument, Purchase, PurchaseDone, Refund, RefundDone,

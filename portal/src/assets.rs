@@ -19,7 +19,7 @@ const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=3153600
 const HASH_BYTES: usize = 8;
 
 /// Every file to serve; a file comes after the files that it names.
-const FILES: [&str; 15] = [
+const FILES: [&str; 16] = [
     "icon.svg",
     "uplot.licence.txt",
     "uplot.min.css",
@@ -35,6 +35,7 @@ const FILES: [&str; 15] = [
     "seat-map.js",
     "ops-dashboard.js",
     "ops-past.js",
+    "ops-papers.js",
 ];
 
 #[derive(RustEmbed)]

@@ -20,6 +20,7 @@ mod language;
 mod operator_cookie;
 mod operator_model;
 mod pages;
+mod paper_model;
 mod plan_cache;
 mod poster;
 mod router;

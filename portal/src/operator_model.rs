@@ -34,6 +34,9 @@ pub(crate) struct Projection {
     pub(crate) actions: Vec<String>,
 }
 
+/// The projection whose papers have a page of their own.
+pub(crate) const BILLING: &str = "billing";
+
 /// Whether a projection does its work, in the API's words.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]

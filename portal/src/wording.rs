@@ -6,7 +6,7 @@
 use crate::api_model::Money;
 use crate::language::Language;
 use jiff::Timestamp;
-use jiff::civil::Weekday;
+use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 
 /// Currencies without minor units, of those this continent and its neighbours use.
@@ -55,6 +55,16 @@ pub(crate) fn date_time(language: Language, zone: &TimeZone, instant: &str) -> S
     match language {
         Language::Spanish => format!("{weekday} {day} de {month} de {year}, {hour:02}:{minute:02} h"),
         Language::English => format!("{weekday} {day} {month} {year}, {hour:02}:{minute:02}"),
+    }
+}
+
+/// `14 de noviembre de 2026` or `14 November 2026`. What is no day is shown as the API wrote it.
+pub(crate) fn day(language: Language, day: &str) -> String {
+    let Ok(date) = day.parse::<Date>() else { return day.to_owned() };
+    let (day, month, year) = (date.day(), month(language, date.month()), date.year());
+    match language {
+        Language::Spanish => format!("{day} de {month} de {year}"),
+        Language::English => format!("{day} {month} {year}"),
     }
 }
 
@@ -159,6 +169,9 @@ mod tests {
         let winter = date_time(Language::English, &zone, "2026-07-01T00:05:00Z");
         assert_eq!(winter, "Tuesday 30 June 2026, 20:05");
         assert_eq!(date_time(Language::English, &zone, "soon"), "soon");
+        assert_eq!(day(Language::Spanish, "2027-05-01"), "1 de mayo de 2027");
+        assert_eq!(day(Language::English, "2027-05-01"), "1 May 2027");
+        assert_eq!(day(Language::English, "2027-02-30"), "2027-02-30");
         let parts = date_parts(Language::Spanish, &zone, "2026-11-14T23:30:00Z").unwrap();
         assert_eq!(parts, ("14".to_owned(), "nov".to_owned(), "20:30".to_owned()));
     }

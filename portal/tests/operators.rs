@@ -1,11 +1,13 @@
 //! The operators' pages over a fake API, as a browser without JavaScript meets them: signing in, reading, pressing buttons,
-//! the log and the past.
+//! papers, the log and the past.
 
 // Test code from top to bottom: a surprise ends the test.
 #![allow(clippy::unwrap_used)]
 
 #[allow(dead_code, missing_docs, unreachable_pub)]
 mod fake_api;
+#[path = "operators/papers.rs"]
+mod papers;
 
 use axum::Router;
 use axum::body::Body;
@@ -95,7 +97,7 @@ impl Operator {
 /// Every address that needs the key.
 fn guarded() -> Vec<String> {
     let show = format!("/ops/shows/{THEATRE}/time-travel");
-    ["/ops", "/ops/events?stream=show-1&before=9", "/ops/events/1", "/ops/shows", &show]
+    ["/ops", "/ops/papers", "/ops/events?stream=show-1&before=9", "/ops/events/1", "/ops/shows", &show]
         .map(String::from)
         .into()
 }

@@ -1,5 +1,5 @@
-//! The operators' pages in a real browser: sign in, see figures and charts move, press the buttons, look into the log, travel
-//! in time, on a desktop and on a phone, and without a finding of axe.
+//! The operators' pages in a real browser: sign in, see figures and charts move, press the buttons, see to the papers, look
+//! into the log, travel in time, on a desktop and on a phone, and without a finding of axe.
 //!
 //! Runs against the fake API, or against a running TicketFlow when `TICKETFLOW_URL` and `TICKETFLOW_OPERATOR_KEY` name it;
 //! that one must have a show with numbered seats on sale. Without chromedriver it prints `SKIPPED`; without the file that
@@ -14,9 +14,11 @@ mod driver;
 #[allow(dead_code, missing_docs, unreachable_pub)]
 mod fake_api;
 
+use axum::http::StatusCode;
 use driver::{Browser, Missing};
 use fake_api::FakeApi;
 use fake_api::operations::OPERATOR_KEY;
+use fake_api::papers::parked;
 use serde_json::{Value, json};
 use ticketflow_portal::{ApiClient, PortalConfig, router};
 
@@ -94,6 +96,7 @@ async fn an_operators_night_in_a_real_browser() {
     if let Some(fake) = &place.fake {
         presses_the_buttons(&browser, &place, fake).await;
         sees_trouble_come_and_go(&browser, fake).await;
+        sees_to_the_papers(&browser, &place, fake).await;
     }
     looks_into_the_log(&browser, &place).await;
     travels_in_time(&browser, &place).await;
@@ -193,6 +196,63 @@ async fn sees_trouble_come_and_go(browser: &Browser, fake: &FakeApi) {
     );
     browser.wait("document.querySelector('.verdict.good') && !document.title.startsWith('⚠')").await;
     assert_eq!(browser.console().await, "");
+}
+
+async fn sees_to_the_papers(browser: &Browser, place: &Place, fake: &FakeApi) {
+    fake.papers(|papers| {
+        let hostile = format!("<script>alert(1)</script> {}", "550-".repeat(400));
+        papers.parked.push(parked(1_390, "01KBN6HOSTILE0000000000000", &hostile, "OrderPaid"));
+    });
+    let title = |words: &str| format!("document.querySelector('h1').textContent === '{words}'");
+    let done = |words: &str| {
+        format!("document.querySelector('.notice.good')?.textContent.includes('{words}') && !location.search")
+    };
+    browser.click("[data-projection=billing] a[href='/ops/papers']").await;
+    browser.wait("location.pathname === '/ops/papers'").await;
+    for (language, words) in [("en", "4 documents wait for you"), ("es", "4 documentos te esperan")] {
+        browser.open(&format!("{}/ops/papers?lang={language}", place.base)).await;
+        browser.wait(&title(words)).await;
+        place.looks_right(browser, &format!("the papers, {language}")).await;
+    }
+    browser.click("[aria-labelledby=parked-1201] form button").await;
+    browser.wait(&done("Se intenta de nuevo ahora")).await;
+    browser.wait(&title("3 documentos te esperan")).await;
+    browser.click("[aria-labelledby=parked-1377] summary").await;
+    browser.fill("[aria-labelledby=parked-1377] [name=reason]", "anulada en caja").await;
+    place.looks_right(browser, "the papers with a form open").await;
+    browser.click("[aria-labelledby=parked-1377] details button").await;
+    browser.wait(&done("Quedó descartado")).await;
+    assert_eq!(fake.last_action(), Some(("skip 1377".into(), json!({"reason": "anulada en caja"}))));
+    browser.click("form[action='/ops/papers/refused'] button").await;
+    browser.wait(&done("Se envían de nuevo")).await;
+    browser.wait(&title("1 documento te espera")).await;
+    loads_folios(browser, place, fake).await;
+    assert_eq!(browser.console().await, "");
+}
+
+/// Pasted, and refused; then the file itself, whose bytes are not UTF-8.
+async fn loads_folios(browser: &Browser, place: &Place, fake: &FakeApi) {
+    let forged =
+        (StatusCode::UNPROCESSABLE_ENTITY, "authorisation_forged", "the authority did not sign".into());
+    fake.papers(|papers| papers.refusal = Some(forged));
+    browser.fill("#folio-text", "<AUTORIZACION/>").await;
+    browser.click("[data-load] button").await;
+    let refused = "document.querySelector('.notice.bad')?.textContent.includes('La autoridad no firmó')";
+    browser.wait(refused).await;
+    assert_eq!(browser.run("return document.getElementById('folio-text').value").await, "");
+    place.looks_right(browser, "the papers with a refused file").await;
+    // What the browser itself says of the answer's status; what comes after is an error.
+    browser.console().await;
+    let file = tempfile::Builder::new().suffix(".xml").tempfile().unwrap();
+    std::fs::write(&file, b"<AUTORIZACION>\xd1and\xfa</AUTORIZACION>").unwrap();
+    browser.fill("#folio-file", file.path().to_str().unwrap()).await;
+    browser.wait("document.querySelector('[data-text]').hidden").await;
+    browser.click("[data-load] button").await;
+    let loaded = "document.querySelector('.notice.good')?.textContent.includes('ya se pueden usar')";
+    browser.wait(loaded).await;
+    let sent = json!({"authorisation": "<AUTORIZACION>Ñandú</AUTORIZACION>"});
+    assert_eq!(fake.last_action(), Some(("load".into(), sent)));
+    place.looks_right(browser, "the papers with folios loaded").await;
 }
 
 async fn looks_into_the_log(browser: &Browser, place: &Place) {

@@ -74,7 +74,7 @@ impl ApiClient {
     }
 }
 
-fn signed(mut request: Request<Body>, key: &OperatorKey) -> Request<Body> {
+pub(super) fn signed(mut request: Request<Body>, key: &OperatorKey) -> Request<Body> {
     request.headers_mut().insert(header::AUTHORIZATION, key.bearer());
     request
 }

@@ -74,13 +74,7 @@ fn papers(frame: &Frame<'_>, order: &Order) -> Markup {
 }
 
 fn document_name(texts: &Texts, document: &Document) -> String {
-    let name = match document.document_type.as_str() {
-        "taxed_receipt" => texts.document_boleta,
-        "exempt_receipt" => texts.document_exempt_boleta,
-        "credit_note" => texts.document_refund,
-        "fiscal_credit_note" => texts.document_credit_note,
-        _ => texts.document_receipt,
-    };
+    let name = texts.document_kind(&document.document_type).unwrap_or(texts.document_receipt);
     fill(texts.document_number, &[("name", name), ("folio", &document.folio.to_string())])
 }
 

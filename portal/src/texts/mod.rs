@@ -133,6 +133,20 @@ impl Texts {
     }
 }
 
+impl Texts {
+    /// A kind of document as it is printed on one; nothing for a kind that nobody here knows.
+    pub(crate) fn document_kind(&self, kind: &str) -> Option<&'static str> {
+        Some(match kind {
+            "receipt" => self.document_receipt,
+            "credit_note" => self.document_refund,
+            "taxed_receipt" => self.document_boleta,
+            "exempt_receipt" => self.document_exempt_boleta,
+            "fiscal_credit_note" => self.document_credit_note,
+            _ => return None,
+        })
+    }
+}
+
 /// The sentence with its `{names}` replaced.
 pub(crate) fn fill(sentence: &str, values: &[(&str, &str)]) -> String {
     let mut filled = String::with_capacity(sentence.len() + 32);

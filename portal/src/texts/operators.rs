@@ -46,6 +46,24 @@ texts! {
     rebuild_confirm, no_actions,
     done_pause, done_resume, done_rebuild, done_skip,
     refused_unknown, refused_pause, refused_rebuild, refused_skip, refused_state, refused_reason, refused_other,
+    /// Papers: the verdict.
+    papers, see_papers, papers_well, papers_quiet, papers_elsewhere, papers_waiting_one,
+    papers_waiting_many, papers_waiting_more, papers_waiting_next, papers_refused_next, papers_out,
+    papers_out_next, papers_low, papers_low_next, papers_behind, papers_held_up, papers_stopped,
+    papers_trouble, papers_trouble_because, papers_see_billing, papers_unknown, papers_unknown_next,
+    /// Papers: what is parked.
+    parked, parked_lead, parked_none, parked_more, shown_of, order, books, attempts, parked_since,
+    try_again, try_all_again, give_up, give_up_explain, give_up_confirm,
+    /// Papers: folios.
+    folios, issuer, demonstration, demonstration_why, folios_none, folios_left, folios_issued, folios_next,
+    folios_loaded_to, folios_until, folios_no_end, folios_enough, folios_low, folios_out, no_fiscal,
+    no_fiscal_why, fiscal_not_now, load, load_explain, load_file, load_text, load_hint, load_confirm,
+    /// Papers: what the authority did not take.
+    turned_down, turned_down_lead, turned_down_none, submit_again, issued_at,
+    /// Papers: what was done, and what was not.
+    done_retry, done_retry_all, done_give_up, done_load, done_load_again, done_submit, load_missing,
+    refused_parked, refused_file, refused_issuer, refused_forged, refused_expired, refused_overlap,
+    refused_folios, refused_now,
     /// The log.
     log_lead, stream, go_to_position, show_events, clear, chain, chain_holds, chain_broken, recorded_at, event,
     revision, older, newer, newest, no_events, batch, events_of_batch, stream_malformed,

@@ -3,6 +3,7 @@
 //! of sale.
 
 pub mod operations;
+pub mod papers;
 mod plans;
 mod sales;
 
@@ -69,6 +70,8 @@ struct World {
     lags: bool,
     log: FakeLog,
     postgres: Value,
+    billing: Value,
+    papers: papers::FakePapers,
     broken_links: Vec<u64>,
     last_action: Option<(String, Value)>,
 }
@@ -88,7 +91,8 @@ impl FakeApi {
         let stadium = Arc::new(plans::stadium());
         let hostile = Arc::new(plans::hostile());
         let studio = Arc::new(plans::studio());
-        let mut world = World { hold_seconds: 600, postgres: operations::postgres(), ..World::default() };
+        let (postgres, billing) = (operations::postgres(), operations::billing());
+        let mut world = World { hold_seconds: 600, postgres, billing, ..World::default() };
         let mut add = |id: &str,
                        name: &str,
                        venue: &str,
@@ -202,6 +206,10 @@ impl FakeApi {
             .route("/v1/ops/projections/history", get(operations::history))
             .route("/v1/ops/projections/stream", get(operations::follow))
             .route("/v1/ops/projections/{name}/{action}", post(operations::act))
+            .route("/v1/ops/poison", get(papers::list_parked).post(papers::retry_all))
+            .route("/v1/ops/poison/{id}/{action}", post(papers::act_on_parked))
+            .route("/v1/ops/folios", get(papers::folios).post(papers::load_folios))
+            .route("/v1/ops/refused-documents", get(papers::list_refused).post(papers::submit_again))
             .route("/v1/ops/events", get(operations::events))
             .route("/v1/ops/shows/{show}/seats", get(operations::seats_at))
             .with_state(self.clone())

@@ -1,4 +1,4 @@
-//! What the fake shows operators: two projections, one of which can be paused, stopped and rebuilt, the log of what was done
+//! What the fake shows operators: three projections, one of which can be paused, stopped and rebuilt, the log of what was done
 //! to its seats, and the seats as they were.
 
 use super::{FakeApi, World, problem};
@@ -39,6 +39,15 @@ impl FakeApi {
         world.postgres.as_object_mut().unwrap().extend(changed);
     }
 
+    /// How billing is doing from now on: members of its status; null where it is not among the projections.
+    pub fn set_billing(&self, members: &Value) {
+        let mut world = self.world();
+        match (members.as_object(), world.billing.as_object_mut()) {
+            (Some(changed), Some(billing)) => billing.extend(changed.clone()),
+            _ => world.billing = Value::Null,
+        }
+    }
+
     /// Holds and sells so many free seats one by one.
     pub fn sell_for_the_log(&self, show: &str, seats: usize) {
         let mut world = self.world();
@@ -63,6 +72,13 @@ pub(super) fn postgres() -> Value {
         "caught_up_in_seconds": null })
 }
 
+/// Follows the log like a projection, and has no buttons.
+pub(super) fn billing() -> Value {
+    json!({ "name": "billing", "state": "live", "lag_events": 0, "lag_seconds": 0.0, "rate": 1204.0,
+        "rebuild_ratio": null, "last_error": null, "verdict": "keeping_up", "since": "2026-11-25T20:58:00Z",
+        "trend": "steady", "caught_up_in_seconds": null, "actions": [] })
+}
+
 impl World {
     fn projections(&self) -> Vec<Value> {
         let head = self.log.lock().unwrap().len() as u64;
@@ -80,11 +96,17 @@ impl World {
             Some("stopped") => json!(["resume", "skip", "rebuild"]),
             _ => json!([]),
         };
-        vec![memory, postgres]
+        let mut billing = self.billing.clone();
+        if billing.is_null() {
+            return vec![memory, postgres];
+        }
+        billing["head"] = json!(head);
+        billing["position"] = json!(head);
+        vec![memory, postgres, billing]
     }
 }
 
-fn refuse(headers: &HeaderMap) -> Option<Response> {
+pub(super) fn refuse(headers: &HeaderMap) -> Option<Response> {
     let wanted = format!("Bearer {OPERATOR_KEY}");
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     (given != Some(wanted.as_str())).then(|| problem(StatusCode::UNAUTHORIZED, "unauthorized", vec![]))

@@ -3,6 +3,8 @@
 
 pub(crate) mod event_log;
 pub(crate) mod live;
+pub(crate) mod paper_actions;
+pub(crate) mod papers;
 pub(crate) mod past;
 pub(crate) mod projections;
 pub(crate) mod session;

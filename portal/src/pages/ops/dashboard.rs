@@ -4,8 +4,8 @@
 //! `figures.rs` alone.
 
 use super::figures::{Card, Figures, Mark};
-use super::{Part, charts_licence, page};
-use crate::operator_model::Action;
+use super::{Part, charts_licence, page, refused_notice};
+use crate::operator_model::{Action, BILLING};
 use crate::pages::{Frame, done_notice};
 use crate::texts::fill;
 use crate::texts::operators::OperatorTexts;
@@ -33,10 +33,7 @@ pub(crate) fn render(frame: &Frame<'_>, figures: &Figures, outcome: &Outcome) ->
         @match outcome {
             Outcome::Nothing => {}
             Outcome::Done { action, projection } => (done_notice(&fill(done(texts, *action), &[("name", projection)]))),
-            Outcome::Refused { title, detail } => div.notice.bad role="alert" {
-                p.notice-title { (title) }
-                @if !detail.is_empty() { p lang="en" { (detail) } }
-            },
+            Outcome::Refused { title, detail } => (refused_notice(title, detail)),
         }
         div #projections data-live="/ops/live/projections" data-history="/ops/live/history" data-time-zone=[frame.time_zone.iana_name()] data-texts=(script_texts(texts)) {
             (verdict(figures))
@@ -96,6 +93,7 @@ fn projection(texts: &'static OperatorTexts, card: &Card) -> Markup {
                 h3 { (texts.last_error) }
                 p lang="en" data-word="error" { (words.error) }
             }
+            @if card.name == BILLING { p.projection-more { a.link href="/ops/papers" { (texts.see_papers) } } }
             (actions(texts, card))
         }
     }

@@ -1,11 +1,16 @@
-//! The operators' pages: signing in, projections, the log, the past of a show. The frame around them has its own navigation
+//! The operators' pages: signing in, projections, papers, the log, the past of a show. The frame around them has its own navigation
 //! and is otherwise the buyers'.
 
 pub(crate) mod dashboard;
 pub(crate) mod event;
 pub(crate) mod event_log;
 pub(crate) mod figures;
+mod folios;
+mod paper_verdict;
+pub(crate) mod papers;
+mod parked;
 pub(crate) mod past;
+mod refused;
 pub(crate) mod sign_in;
 
 use super::{Frame, OPERATORS_PAGE};
@@ -17,6 +22,7 @@ use maud::{Markup, html};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
     Projections,
+    Papers,
     Log,
     Past,
 }
@@ -34,6 +40,7 @@ fn page(frame: &Frame<'_>, part: Part, title: &str, scripts: &[&str], content: M
         div.ops {
             nav.ops-nav aria-label=(texts.operations) {
                 (link(Part::Projections, "/ops", texts.projections))
+                (link(Part::Papers, "/ops/papers", texts.papers))
                 (link(Part::Log, "/ops/events", texts.nav_log))
                 (link(Part::Past, "/ops/shows", texts.nav_past))
                 form method="post" action="/ops/sign-out" { button.link type="submit" { (texts.sign_out) } }
@@ -43,6 +50,21 @@ fn page(frame: &Frame<'_>, part: Part, title: &str, scripts: &[&str], content: M
     };
     let title = format!("{title} · {}", texts.operations);
     frame.page(&title, OPERATORS_PAGE, scripts, content)
+}
+
+/// What was not done: what it comes to, and what the API says about it.
+fn refused_notice(title: &str, detail: &str) -> Markup {
+    html! {
+        div.notice.bad role="alert" {
+            p.notice-title { (title) }
+            @if !detail.is_empty() { p lang="en" { (detail) } }
+        }
+    }
+}
+
+/// A name and what there is to say of it.
+fn fact(name: &str, said: &Markup) -> Markup {
+    html! { div { dt { (name) } dd { (said) } } }
 }
 
 /// Whether the chain under an event holds: in words for everybody, in colour besides.

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use jiff::Zoned;
-use ticketflow_documents::Language;
-use ticketflow_domain::billing::{DocumentId, DocumentType, DocumentView, OrderDocuments};
-use ticketflow_domain::{Money, OrderId, TicketId, Timestamp};
+use ticketflow_domain::billing::{DocumentId, DocumentView, OrderDocuments};
+use ticketflow_domain::{Language, Money, OrderId, TicketId, Timestamp};
 use ticketflow_mail::{
-    Attachment, ComposeError, Mail, MailKind, MailTransport, MediaType, MessageId, OrderMail, Receipt,
-    ReceiptKind, Seat, SendMailError, compose,
+    Attachment, ComposeError, Mail, MailKind, MailTransport, MediaType, MessageId, OrderMail, Receipt, Seat,
+    SendMailError, compose,
 };
 
 use crate::issued::{IssuedLine, line};
@@ -103,10 +102,7 @@ impl Letter {
         let is_refund = self.view.refund_id.is_some();
         Ok(OrderMail {
             kind: if is_refund { MailKind::Refund } else { MailKind::Confirmation },
-            language: match ports.style.language {
-                Language::Spanish => ticketflow_mail::Language::Spanish,
-                Language::English => ticketflow_mail::Language::English,
-            },
+            language: ports.style.language,
             is_demo: self.documents.issuer.is_demo,
             buyer_name: copy.buyer.as_ref().map(|buyer| buyer.name.clone()).unwrap_or_default(),
             buyer_address,
@@ -127,7 +123,7 @@ impl Letter {
                 .as_ref()
                 .map(|origin| format!("{origin}/orders/{}", self.order_id)),
             receipt: Some(Receipt {
-                kind: receipt_kind(self.view.document.document_type),
+                document_type: self.view.document.document_type,
                 folio: self.view.document.folio.to_string(),
             }),
             attachments: self.attachments(ports, copy).await?,
@@ -177,14 +173,4 @@ fn seat(line: &IssuedLine<'_>, language: Language) -> Seat {
 
 fn jiff_timestamp(at: Timestamp) -> jiff::Timestamp {
     jiff::Timestamp::from_millisecond(at.as_millis()).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
-}
-
-const fn receipt_kind(document_type: DocumentType) -> ReceiptKind {
-    match document_type {
-        DocumentType::Receipt => ReceiptKind::PaymentReceipt,
-        DocumentType::CreditNote => ReceiptKind::RefundReceipt,
-        DocumentType::TaxedReceipt => ReceiptKind::ElectronicBoleta,
-        DocumentType::ExemptReceipt => ReceiptKind::ExemptElectronicBoleta,
-        DocumentType::FiscalCreditNote => ReceiptKind::ElectronicCreditNote,
-    }
 }

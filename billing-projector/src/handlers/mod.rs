@@ -14,9 +14,8 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
-use ticketflow_documents::Language;
 use ticketflow_domain::billing::OrderDocuments;
-use ticketflow_domain::{OrderId, TicketId};
+use ticketflow_domain::{Language, OrderId, TicketId};
 use ticketflow_http::{ApiRoutes, Problem};
 use ticketflow_telemetry::with_causes;
 use utoipa::openapi::OpenApi;
@@ -145,24 +144,13 @@ fn table() -> ApiRoutes<Arc<DocumentPorts>> {
         )
 }
 
-/// A language.
-#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-#[schema(as = DocumentLanguage)]
-enum LanguageTag {
-    /// Spanish.
-    Es,
-    /// English.
-    En,
-}
-
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DocumentQuery {
     /// Instead of the issuer's language.
     #[param(inline)]
-    lang: Option<LanguageTag>,
+    lang: Option<Language>,
 }
 
 /// Documents that are not made yet.
@@ -191,11 +179,7 @@ impl DocumentPorts {
     }
 
     fn style(&self, query: &DocumentQuery) -> PaperStyle {
-        let language = match query.lang {
-            Some(LanguageTag::Es) => Language::Spanish,
-            Some(LanguageTag::En) => Language::English,
-            None => self.style.language,
-        };
+        let language = query.lang.unwrap_or(self.style.language);
         PaperStyle { language, ..self.style.clone() }
     }
 }

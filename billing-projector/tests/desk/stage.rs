@@ -8,13 +8,12 @@ use jiff::tz::TimeZone;
 use ticketflow_billing_projector::{
     BillingHandle, BillingOptions, BillingPorts, Buyers, FactReader, MailPorts, PaperStyle, Phase, Press,
 };
-use ticketflow_documents::Language;
 use ticketflow_domain::billing::{
     BillingEvent, DocumentId, DocumentIssued, DocumentType, Issuer, Scheme, SeriesCode,
 };
 use ticketflow_domain::customer::{self, RecordBuyer};
 use ticketflow_domain::show::ShowEvent;
-use ticketflow_domain::{CustomerId, OrderId, Timestamp};
+use ticketflow_domain::{CustomerId, Language, OrderId, Timestamp};
 use ticketflow_event_store::{
     Append, Category, EmbeddedLog, EncodedEvents, Expected, LogOptions, SimDisk, StreamId, Urgency,
     billing_event, push_customer_event, show_event,

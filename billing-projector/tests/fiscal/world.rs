@@ -12,13 +12,12 @@ use ticketflow_billing_projector::{
     BillingHandle, BillingOptions, BillingPorts, BillingStatus, Books, Buyers, Copy, FactReader,
     FiscalAuthority, FiscalKeys, FiscalOffice, FiscalPorts, FolioDesk, MailPorts, PaperStyle, Phase, Press,
 };
-use ticketflow_documents::Language;
 use ticketflow_domain::billing::{
     BillingEvent, DocumentId, DocumentType, DocumentView, Issuer, OrderDocuments, Scheme, SeriesCode,
 };
 use ticketflow_domain::customer::{BuyerDetailsRecorded, CustomerEvent};
 use ticketflow_domain::show::{OrderPaid, ShowEvent};
-use ticketflow_domain::{CustomerId, OrderId, Rut, Timestamp};
+use ticketflow_domain::{CustomerId, Language, OrderId, Rut, Timestamp};
 use ticketflow_event_store::{
     Append, Category, EmbeddedLog, EncodedEvents, EventStore, Expected, LogOptions, SimDisk, StreamId,
     Urgency, billing_event, push_customer_event,

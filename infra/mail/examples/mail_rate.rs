@@ -5,10 +5,8 @@
 use jiff::{Timestamp, tz::TimeZone};
 use std::hint::black_box;
 use std::time::Instant;
-use ticketflow_domain::{Currency, Money};
-use ticketflow_mail::{
-    Attachment, Language, MailKind, MailTransport, MediaType, MessageId, OrderMail, Seat, compose,
-};
+use ticketflow_domain::{Currency, Language, Money};
+use ticketflow_mail::{Attachment, MailKind, MailTransport, MediaType, MessageId, OrderMail, Seat, compose};
 
 const PDF_BYTES: usize = 40_000;
 

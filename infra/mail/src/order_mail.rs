@@ -1,9 +1,8 @@
 //! What a mail about an order says, as data.
 
-use crate::language::Language;
-use crate::texts::Texts;
 use jiff::Zoned;
-use ticketflow_domain::{Money, OrderId};
+use ticketflow_domain::billing::DocumentType;
+use ticketflow_domain::{Language, Money, OrderId};
 
 /// So many seats are listed; the others are counted, and all are on the attached tickets.
 pub const MAX_LISTED_SEATS: usize = 50;
@@ -67,36 +66,9 @@ pub struct Seat {
 #[derive(Debug, Clone)]
 pub struct Receipt {
     /// What it is.
-    pub kind: ReceiptKind,
+    pub document_type: DocumentType,
     /// Its number, as it is printed.
     pub folio: String,
-}
-
-/// What a document is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReceiptKind {
-    /// Says that a payment was received; no tax document.
-    PaymentReceipt,
-    /// Says that a payment was given back; no tax document.
-    RefundReceipt,
-    /// Boleta electrónica, document type 39 of the SII.
-    ElectronicBoleta,
-    /// Boleta exenta electrónica, document type 41 of the SII.
-    ExemptElectronicBoleta,
-    /// Nota de crédito electrónica, document type 61 of the SII.
-    ElectronicCreditNote,
-}
-
-impl ReceiptKind {
-    pub(crate) const fn name(self, texts: &Texts) -> &'static str {
-        match self {
-            Self::PaymentReceipt => texts.payment_receipt,
-            Self::RefundReceipt => texts.refund_receipt,
-            Self::ElectronicBoleta => texts.electronic_boleta,
-            Self::ExemptElectronicBoleta => texts.exempt_electronic_boleta,
-            Self::ElectronicCreditNote => texts.electronic_credit_note,
-        }
-    }
 }
 
 /// A file that goes with a mail.

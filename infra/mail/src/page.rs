@@ -7,11 +7,11 @@ use crate::attachment_name::attachment_name;
 use crate::calendar;
 use crate::legible::{name_of_a_person, one_line};
 use crate::order_mail::{MAX_LISTED_SEATS, MailKind, OrderMail, Receipt};
-use crate::texts::{Texts, fill};
-use crate::wording;
+use crate::texts::Texts;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 use std::sync::LazyLock;
+use ticketflow_words::{date_time, document_name, document_number, fill, money};
 
 /// Names of people and issuers.
 pub(crate) const MAX_NAME: usize = 80;
@@ -66,7 +66,7 @@ struct Rest {
 impl Page {
     /// The words for a mail. Its link has been checked by the caller.
     pub(crate) fn new(mail: &OrderMail) -> Self {
-        let texts = mail.language.texts();
+        let texts = Texts::of(mail.language);
         let show = one_line(&mail.show, MAX_SHOW);
         let sender = one_line(&mail.sender_name, MAX_NAME);
         let buyer = name_of_a_person(&mail.buyer_name, MAX_NAME);
@@ -98,7 +98,7 @@ impl Page {
                 n => fill(texts.seats_many, &[("n", &n.to_string())]),
             },
             total_name: words.total,
-            total: wording::money(mail.language, &mail.total),
+            total: money(mail.language, &mail.total),
             link_name: texts.see_order,
             notes: words.notes.map(|note| fill(note, &[("file", calendar::FILE_NAME)])).to_vec(),
             footer: fill(texts.footer, &[("sender", &sender)]),
@@ -107,7 +107,7 @@ impl Page {
         Self {
             subject,
             venue: one_line(&mail.venue, MAX_VENUE),
-            when: wording::date_time(mail.language, &mail.starts_at),
+            when: date_time(mail.language, mail.starts_at.datetime()),
             seats: seats.collect(),
             more_seats: (more > 0).then(|| fill(texts.more_seats, &[("n", &more.to_string())])),
             order_name: texts.order,
@@ -202,8 +202,9 @@ impl Words {
 /// Name and value of what is said about the order as a whole.
 fn facts(mail: &OrderMail, texts: &Texts, order: &str) -> Vec<(&'static str, String)> {
     let mut facts = vec![(texts.order, order.to_owned())];
-    if let Some(Receipt { kind, folio }) = &mail.receipt {
-        facts.push((kind.name(texts), fill(texts.numbered, &[("folio", &one_line(folio, MAX_FOLIO))])));
+    if let Some(Receipt { document_type, folio }) = &mail.receipt {
+        let number = document_number(mail.language, one_line(folio, MAX_FOLIO));
+        facts.push((document_name(mail.language, *document_type), number));
     }
     if !mail.attachments.is_empty() {
         let names: Vec<String> =

@@ -3,9 +3,10 @@
 use crate::reader::read;
 use crate::sample::{confirmation, date, id, pdf, refund};
 use std::path::Path;
+use ticketflow_domain::Language;
 use ticketflow_mail::{
-    Attachment, ComposeError, Language, MAX_LISTED_SEATS, MAX_MAIL_BYTES, MediaType, OrderMail, Party, Seat,
-    compose, render_html, render_text,
+    Attachment, ComposeError, MAX_LISTED_SEATS, MAX_MAIL_BYTES, MediaType, OrderMail, Party, Seat, compose,
+    render_html, render_text,
 };
 
 /// Set, the golden files are written instead of compared.

@@ -3,7 +3,9 @@
 use crate::reader::read;
 use crate::sample::{confirmation, date, id};
 use proptest::prelude::*;
-use ticketflow_mail::{Language, OrderMail, Receipt, ReceiptKind, Seat, compose, render_html, render_text};
+use ticketflow_domain::Language;
+use ticketflow_domain::billing::DocumentType;
+use ticketflow_mail::{OrderMail, Receipt, Seat, compose, render_html, render_text};
 
 const TEXTS: [&str; 14] = [
     "Ana\r\nBcc: todos@example.cl",
@@ -30,7 +32,7 @@ fn order_of(text: &str) -> OrderMail {
         show: text.to_owned(),
         venue: text.to_owned(),
         seats: vec![Seat { label: text.to_owned(), zone: text.to_owned() }],
-        receipt: Some(Receipt { kind: ReceiptKind::PaymentReceipt, folio: text.to_owned() }),
+        receipt: Some(Receipt { document_type: DocumentType::Receipt, folio: text.to_owned() }),
         attachments: confirmation(Language::Spanish)
             .attachments
             .into_iter()

@@ -1,11 +1,9 @@
 //! Orders to write mails about.
 
 use jiff::{Timestamp, civil, tz};
-use ticketflow_domain::{Currency, Money};
-use ticketflow_mail::{
-    Attachment, Language, Mail, MailKind, MediaType, MessageId, OrderMail, Receipt, ReceiptKind, Seat,
-    compose,
-};
+use ticketflow_domain::billing::DocumentType;
+use ticketflow_domain::{Currency, Language, Money};
+use ticketflow_mail::{Attachment, Mail, MailKind, MediaType, MessageId, OrderMail, Receipt, Seat, compose};
 
 /// When the mails of the tests are written.
 pub(crate) fn date() -> Timestamp {
@@ -57,7 +55,7 @@ pub(crate) fn confirmation(language: Language) -> OrderMail {
         order_page: Some(
             "https://entradas.example.cl/orders/01KB2R5T7W9YAC4EG6HJ8KMNPQ?lang=es&k=a1".to_owned(),
         ),
-        receipt: Some(Receipt { kind: ReceiptKind::ElectronicBoleta, folio: "1.234".to_owned() }),
+        receipt: Some(Receipt { document_type: DocumentType::TaxedReceipt, folio: "1.234".to_owned() }),
         attachments: vec![attachment("entradas.pdf", 2_000), attachment("boleta-1234.pdf", 1_001)],
     }
 }
@@ -68,7 +66,7 @@ pub(crate) fn refund(language: Language) -> OrderMail {
         is_demo: true,
         seats: confirmation(language).seats[..1].to_vec(),
         total: Money { amount: 25_000, currency: Currency::CLP },
-        receipt: Some(Receipt { kind: ReceiptKind::ElectronicCreditNote, folio: "77".to_owned() }),
+        receipt: Some(Receipt { document_type: DocumentType::FiscalCreditNote, folio: "77".to_owned() }),
         attachments: vec![Attachment {
             file_name: "nota-de-credito-77.pdf".to_owned(),
             media_type: MediaType::Pdf,

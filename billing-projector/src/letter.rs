@@ -29,7 +29,7 @@ pub struct MailPorts {
     pub public_origin: Option<String>,
     /// Makes what is attached.
     pub press: Press,
-    /// How it is written.
+    /// How it is written, to buyers who did not say in which language.
     pub style: PaperStyle,
 }
 
@@ -83,7 +83,8 @@ impl Letter {
         let copy = ports.press.copy(&self.documents, self.order_id, self.view.source_position).await?;
         let copy = Arc::new(copy);
         let buyer_address = copy.buyer.as_ref().ok_or(LetterError::Erased)?.email.clone();
-        let mail = self.order_mail(ports, &copy, buyer_address).await?;
+        let style = ports.style.for_buyer(copy.buyer.as_ref());
+        let mail = self.order_mail(ports, &copy, buyer_address, &style).await?;
         let id = self.message_id(&ports.sender_address);
         let mail: Mail = compose(&mail, &id, jiff_timestamp(self.view.issued_at))?;
         fail::fail_point!("billing::before-sending");
@@ -97,12 +98,13 @@ impl Letter {
         ports: &MailPorts,
         copy: &Arc<Copy>,
         buyer_address: String,
+        style: &PaperStyle,
     ) -> Result<OrderMail, PressError> {
         let facts = &copy.facts;
         let is_refund = self.view.refund_id.is_some();
         Ok(OrderMail {
             kind: if is_refund { MailKind::Refund } else { MailKind::Confirmation },
-            language: ports.style.language,
+            language: style.language,
             is_demo: self.documents.issuer.is_demo,
             buyer_name: copy.buyer.as_ref().map(|buyer| buyer.name.clone()).unwrap_or_default(),
             buyer_address,
@@ -110,12 +112,8 @@ impl Letter {
             sender_address: ports.sender_address.clone(),
             show: facts.show.name.clone(),
             venue: facts.show.venue.clone(),
-            starts_at: Zoned::new(jiff_timestamp(facts.show.starts_at), ports.style.time_zone.clone()),
-            seats: facts
-                .tickets
-                .iter()
-                .map(|ticket| seat(&line(facts, ticket), ports.style.language))
-                .collect(),
+            starts_at: Zoned::new(jiff_timestamp(facts.show.starts_at), style.time_zone.clone()),
+            seats: facts.tickets.iter().map(|ticket| seat(&line(facts, ticket), style.language)).collect(),
             total: Money { amount: self.view.amounts.total, currency: self.documents.currency },
             order: self.order_id,
             order_page: ports
@@ -126,26 +124,31 @@ impl Letter {
                 document_type: self.view.document.document_type,
                 folio: self.view.document.folio.to_string(),
             }),
-            attachments: self.attachments(ports, copy).await?,
+            attachments: self.attachments(&ports.press, copy, style).await?,
         })
     }
 
-    async fn attachments(&self, ports: &MailPorts, copy: &Arc<Copy>) -> Result<Vec<Attachment>, PressError> {
+    async fn attachments(
+        &self,
+        press: &Press,
+        copy: &Arc<Copy>,
+        style: &PaperStyle,
+    ) -> Result<Vec<Attachment>, PressError> {
         let Self { documents, view, .. } = self;
         let pdf = |name: String, bytes| Attachment { file_name: name, media_type: MediaType::Pdf, bytes };
         let mut attachments = Vec::with_capacity(3);
         if view.refund_id.is_none() {
-            let refunded = self.refunded(&ports.press).await?;
+            let refunded = self.refunded(press).await?;
             let live = move |ticket: TicketId| !refunded.contains(&ticket);
-            let tickets = ports.press.tickets(documents, copy.clone(), live, ports.style.clone()).await?;
-            let name = words::tickets_file(ports.style.language).to_owned();
+            let tickets = press.tickets(documents, copy.clone(), live, style.clone()).await?;
+            let name = words::tickets_file(style.language).to_owned();
             attachments.extend(tickets.map(|tickets| pdf(name, tickets)));
         }
-        let receipt = ports.press.receipt(documents, *view, copy.clone(), ports.style.clone()).await?;
-        let name = words::document_file(ports.style.language, view.document.document_type);
+        let receipt = press.receipt(documents, *view, copy.clone(), style.clone()).await?;
+        let name = words::document_file(style.language, view.document.document_type);
         let name = format!("{name}-{}", view.document.folio);
         attachments.push(pdf(format!("{name}.pdf"), receipt));
-        if let Some(signed) = ports.press.signed(documents, *view, copy.clone()).await? {
+        if let Some(signed) = press.signed(documents, *view, copy.clone()).await? {
             let (file_name, bytes) = (format!("{name}.xml"), signed.to_xml());
             attachments.push(Attachment { file_name, media_type: MediaType::Xml, bytes });
         }

@@ -21,13 +21,20 @@ use crate::words;
 /// How documents are written.
 #[derive(Debug, Clone)]
 pub struct PaperStyle {
-    /// In which language.
+    /// In which language: the issuer's, until it is known who reads them.
     pub language: Language,
     /// The venues' clock, and the issuer's.
     pub time_zone: TimeZone,
 }
 
 impl PaperStyle {
+    /// The same for one buyer: in their language, if they said which.
+    #[must_use]
+    pub fn for_buyer(&self, buyer: Option<&Buyer>) -> Self {
+        let language = buyer.and_then(|buyer| buyer.language).unwrap_or(self.language);
+        Self { language, ..self.clone() }
+    }
+
     /// The wall clock of the venue at a moment.
     #[must_use]
     pub fn local(&self, at: Timestamp) -> DateTime {

@@ -33,7 +33,7 @@ const DEMO_ISSUER: &str = "TicketFlow";
 /// How documents are written, in every process that makes them.
 #[derive(Args, Clone)]
 pub(crate) struct PaperArguments {
-    /// Language of tickets, receipts and mails: es or en
+    /// Language of tickets, receipts and mails for buyers who did not say one: es or en
     #[arg(long, default_value = "es", env = "TICKETFLOW_DOCUMENTS_LANGUAGE")]
     documents_language: Language,
     /// Time zone of the venues, by its IANA name

@@ -27,7 +27,7 @@ pub use poison::{ListParked, PoisonPorts};
 pub use refused::ListRefused;
 
 use crate::papers::PaperStyle;
-use crate::press::{Press, PressError};
+use crate::press::{Copy, Press, PressError};
 
 /// Receipts are issued within a second of the payment while billing runs.
 const PENDING_RETRY_SECONDS: u16 = 2;
@@ -56,7 +56,7 @@ pub struct DocumentPorts {
     pub find: FindPapers,
     /// Makes the documents.
     pub press: Press,
-    /// How they are written, unless the reader asks for another language.
+    /// How they are written, unless the reader asks for another language or the buyer has one.
     pub style: PaperStyle,
 }
 
@@ -148,7 +148,7 @@ fn table() -> ApiRoutes<Arc<DocumentPorts>> {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DocumentQuery {
-    /// Instead of the issuer's language.
+    /// Instead of the buyer's language, or the issuer's where the buyer did not say one.
     #[param(inline)]
     lang: Option<Language>,
 }
@@ -178,9 +178,9 @@ impl DocumentPorts {
         })
     }
 
-    fn style(&self, query: &DocumentQuery) -> PaperStyle {
-        let language = query.lang.unwrap_or(self.style.language);
-        PaperStyle { language, ..self.style.clone() }
+    fn style(&self, query: &DocumentQuery, copy: &Copy) -> PaperStyle {
+        let style = self.style.for_buyer(copy.buyer.as_ref());
+        PaperStyle { language: query.lang.unwrap_or(style.language), ..style }
     }
 }
 

@@ -145,6 +145,8 @@ pub(crate) async fn caught_up(log: &EmbeddedLog, billing: &BillingHandle) {
 /// Customers' keys in a folder of their own.
 pub(crate) struct Keys {
     pub(crate) vault: Arc<KeyVault>,
+    /// Said by all buyers from here on.
+    pub(crate) language: Option<Language>,
     _folder: tempfile::TempDir,
 }
 
@@ -152,7 +154,7 @@ impl Keys {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let vault = KeyVault::open_or_create(&folder.path().join("customers.keys")).unwrap();
-        Self { vault: Arc::new(vault), _folder: folder }
+        Self { vault: Arc::new(vault), language: None, _folder: folder }
     }
 
     /// Appends so many batches of a history, and before each order its buyer's details, as a purchase does.
@@ -183,7 +185,10 @@ impl Keys {
         let lookup = self.vault.lookup(number);
         let customer = self.vault.find_or_create(lookup, || id).await.unwrap();
         assert_eq!(customer.customer_id, id, "the numbers of two customers are alike");
-        let details = serde_json::json!({"rut": "12.345.678-5", "name": name, "email": email});
+        let mut details = serde_json::json!({"rut": "12.345.678-5", "name": name, "email": email});
+        if let Some(language) = self.language {
+            details["language"] = language.code().into();
+        }
         let context = SealContext { customer_id: id, place: &order_id.to_bytes() };
         let sealed = seal(&customer.key, context, details.to_string().as_bytes()).unwrap();
         let mut events = EncodedEvents::new();

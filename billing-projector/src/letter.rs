@@ -6,11 +6,12 @@ use jiff::Zoned;
 use ticketflow_domain::billing::{DocumentId, DocumentView, OrderDocuments};
 use ticketflow_domain::{Language, Money, OrderId, TicketId, Timestamp};
 use ticketflow_mail::{
-    Attachment, ComposeError, Mail, MailKind, MailTransport, MediaType, MessageId, OrderMail, Receipt, Seat,
-    SendMailError, compose,
+    Attachment, CalendarEntry, ComposeError, Mail, MailKind, MailTransport, MediaType, MessageId, OrderMail,
+    Receipt, Seat, SendMailError, compose,
 };
 
 use crate::issued::{IssuedLine, line};
+use crate::order_facts::OrderFacts;
 use crate::papers::PaperStyle;
 use crate::press::{Copy, Press, PressError};
 use crate::words;
@@ -113,8 +114,9 @@ impl Letter {
             show: facts.show.name.clone(),
             venue: facts.show.venue.clone(),
             starts_at: Zoned::new(jiff_timestamp(facts.show.starts_at), style.time_zone.clone()),
-            seats: facts.tickets.iter().map(|ticket| seat(&line(facts, ticket), style.language)).collect(),
+            seats: seats(facts, style.language),
             total: Money { amount: self.view.amounts.total, currency: self.documents.currency },
+            entry: self.entry(&ports.press, facts, style.language).await?,
             order: self.order_id,
             order_page: ports
                 .public_origin
@@ -138,8 +140,9 @@ impl Letter {
         let pdf = |name: String, bytes| Attachment { file_name: name, media_type: MediaType::Pdf, bytes };
         let mut attachments = Vec::with_capacity(3);
         if view.refund_id.is_none() {
-            let refunded = self.refunded(press).await?;
-            let live = move |ticket: TicketId| !refunded.contains(&ticket);
+            // Tickets that were given back before the mail went out are not printed any more.
+            let given_back = given_back(press, &documents.credit_notes).await?;
+            let live = move |ticket: TicketId| !given_back.contains(&ticket);
             let tickets = press.tickets(documents, copy.clone(), live, style.clone()).await?;
             let name = words::tickets_file(style.language).to_owned();
             attachments.extend(tickets.map(|tickets| pdf(name, tickets)));
@@ -155,15 +158,38 @@ impl Letter {
         Ok(attachments)
     }
 
-    /// Tickets that were given back before the mail went out.
-    async fn refunded(&self, press: &Press) -> Result<Vec<TicketId>, PressError> {
-        let mut refunded = Vec::new();
-        for note in &self.documents.credit_notes {
-            let facts = press.facts_at(note.source_position).await?;
-            refunded.extend(facts.tickets.iter().map(|ticket| ticket.ticket_id));
-        }
-        Ok(refunded)
+    /// The order's entry in a calendar as this mail leaves it. The k-th credit note is its k-th change and knows nothing of later ones, so
+    /// that its mail is the same whenever it is written.
+    async fn entry(
+        &self,
+        press: &Press,
+        facts: &OrderFacts,
+        language: Language,
+    ) -> Result<CalendarEntry, PressError> {
+        let OrderDocuments { receipt, credit_notes, .. } = &self.documents;
+        let Some(last) = credit_notes.iter().position(|note| note.document == self.view.document) else {
+            return Ok(CalendarEntry { sequence: 0, seats: seats(facts, language) });
+        };
+        let given_back = given_back(press, &credit_notes[..=last]).await?;
+        let mut left = press.facts_at(receipt.source_position).await?;
+        left.tickets.retain(|ticket| !given_back.contains(&ticket.ticket_id));
+        let sequence = u32::try_from(last + 1).expect("an order has no more refunds than tickets");
+        Ok(CalendarEntry { sequence, seats: seats(&left, language) })
     }
+}
+
+/// The tickets that these credit notes are about.
+async fn given_back(press: &Press, notes: &[DocumentView]) -> Result<Vec<TicketId>, PressError> {
+    let mut given_back = Vec::new();
+    for note in notes {
+        let facts = press.facts_at(note.source_position).await?;
+        given_back.extend(facts.tickets.iter().map(|ticket| ticket.ticket_id));
+    }
+    Ok(given_back)
+}
+
+fn seats(facts: &OrderFacts, language: Language) -> Vec<Seat> {
+    facts.tickets.iter().map(|ticket| seat(&line(facts, ticket), language)).collect()
 }
 
 fn seat(line: &IssuedLine<'_>, language: Language) -> Seat {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod buffer;
+mod calendars;
 mod eml;
 mod ended_between_steps;
 mod following;

@@ -24,7 +24,9 @@ mod transport;
 
 pub use compose::{ComposeError, MAX_MAIL_BYTES, Mail, Party, compose};
 pub use message_id::{InvalidMessageId, MessageId};
-pub use order_mail::{Attachment, MAX_LISTED_SEATS, MailKind, MediaType, OrderMail, Receipt, Seat};
+pub use order_mail::{
+    Attachment, CalendarEntry, MAX_LISTED_SEATS, MailKind, MediaType, OrderMail, Receipt, Seat,
+};
 pub use page::{render_html, render_text};
 pub use setting::{InvalidMailSetting, MailSetting, SmtpServerSetting};
 pub use transport::{Accepted, MailTransport, OpenMailTransportError, SendMailError};

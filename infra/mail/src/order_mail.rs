@@ -43,6 +43,8 @@ pub struct OrderMail {
     pub seats: Vec<Seat>,
     /// What was paid or given back for them.
     pub total: Money,
+    /// The order's entry in the buyer's calendar.
+    pub entry: CalendarEntry,
     /// What the buyer quotes when asking about the order.
     pub order: OrderId,
     /// The order's page, `https://` or `http://`.
@@ -60,6 +62,15 @@ pub struct Seat {
     pub label: String,
     /// The zone it is in.
     pub zone: String,
+}
+
+/// The order's entry in a calendar, as a mail leaves it.
+#[derive(Debug, Clone)]
+pub struct CalendarEntry {
+    /// How often mails changed it: 0 for the confirmation, k for the k-th refund. Programs keep the highest that they saw.
+    pub sequence: u32,
+    /// What the buyer has of the order; without any the entry is taken back.
+    pub seats: Vec<Seat>,
 }
 
 /// A document about money.

@@ -29,4 +29,6 @@ pub(crate) static ENGLISH: Texts = Texts {
     refund_total: "Total refunded",
     refund_arrives: "The money goes back to the same means of payment. Depending on your bank, it may take some working days to show up.",
     refund_tickets_void: "Refunded tickets are no longer valid for entry.",
+    refund_calendar: "With the file {file} your calendar shows the tickets that you still have.",
+    refund_calendar_cancel: "The file {file} takes the show off your calendar.",
 };

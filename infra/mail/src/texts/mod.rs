@@ -35,6 +35,7 @@ texts! {
     confirmation_subject, confirmation_heading, confirmation_intro, confirmation_total, at_the_door, add_to_calendar,
     /// When seats were given back.
     refund_subject, refund_heading, refund_intro, refund_total, refund_arrives, refund_tickets_void,
+    refund_calendar, refund_calendar_cancel,
 }
 
 impl Texts {

@@ -29,4 +29,6 @@ pub(crate) static SPANISH: Texts = Texts {
     refund_total: "Total devuelto",
     refund_arrives: "El dinero vuelve al mismo medio de pago. Según tu banco, puede tardar unos días hábiles en aparecer.",
     refund_tickets_void: "Las entradas devueltas ya no sirven para entrar.",
+    refund_calendar: "Con el archivo {file} quedan en tu calendario las entradas que conservas.",
+    refund_calendar_cancel: "Con el archivo {file} la función sale de tu calendario.",
 };

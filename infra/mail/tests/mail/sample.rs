@@ -3,7 +3,9 @@
 use jiff::{Timestamp, civil, tz};
 use ticketflow_domain::billing::DocumentType;
 use ticketflow_domain::{Currency, Language, Money};
-use ticketflow_mail::{Attachment, Mail, MailKind, MediaType, MessageId, OrderMail, Receipt, Seat, compose};
+use ticketflow_mail::{
+    Attachment, CalendarEntry, Mail, MailKind, MediaType, MessageId, OrderMail, Receipt, Seat, compose,
+};
 
 /// When the mails of the tests are written.
 pub(crate) fn date() -> Timestamp {
@@ -51,6 +53,7 @@ pub(crate) fn confirmation(language: Language) -> OrderMail {
         starts_at: civil::datetime(2027, 5, 21, 19, 30, 0, 0).to_zoned(santiago).unwrap(),
         seats: seats.map(seat).to_vec(),
         total: Money { amount: 50_000, currency: Currency::CLP },
+        entry: CalendarEntry { sequence: 0, seats: seats.map(seat).to_vec() },
         order: "01KB2R5T7W9YAC4EG6HJ8KMNPQ".parse().unwrap(),
         order_page: Some(
             "https://entradas.example.cl/orders/01KB2R5T7W9YAC4EG6HJ8KMNPQ?lang=es&k=a1".to_owned(),
@@ -60,8 +63,11 @@ pub(crate) fn confirmation(language: Language) -> OrderMail {
     }
 }
 
+/// Of the first of its two seats.
 pub(crate) fn refund(language: Language) -> OrderMail {
+    let left = confirmation(language).seats[1..].to_vec();
     OrderMail {
+        entry: CalendarEntry { sequence: 1, seats: left },
         kind: MailKind::Refund,
         is_demo: true,
         seats: confirmation(language).seats[..1].to_vec(),
@@ -73,6 +79,16 @@ pub(crate) fn refund(language: Language) -> OrderMail {
             bytes: pdf(500),
         }],
         ..confirmation(language)
+    }
+}
+
+/// Of the second, after the first.
+pub(crate) fn last_refund(language: Language) -> OrderMail {
+    OrderMail {
+        entry: CalendarEntry { sequence: 2, seats: Vec::new() },
+        seats: confirmation(language).seats[1..].to_vec(),
+        receipt: Some(Receipt { document_type: DocumentType::FiscalCreditNote, folio: "78".to_owned() }),
+        ..refund(language)
     }
 }
 

@@ -72,7 +72,7 @@ fn entry(mail: &str, order: &str) -> (String, Entry) {
         _ => ("CONFIRMED", "calendar.ics"),
     };
     assert_eq!((value("STATUS"), calendar.file_name.as_deref()), (Some(status), Some(name)));
-    let identity = format!("{:?} {:?}", value("UID"), value("DTSTART"));
+    let identity = format!("{:?} {:?} {:?}", value("UID"), value("ORGANIZER"), value("DTSTART"));
     let sequence = value("SEQUENCE").map_or(0, |sequence| sequence.parse().unwrap());
     (identity, Entry { sequence, left })
 }

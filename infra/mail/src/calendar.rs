@@ -10,9 +10,22 @@ use crate::texts::Texts;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use lettre::Address;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 /// RFC 5545, 3.1, without the line end.
 const MAX_OCTETS: usize = 75;
+/// Of those that an address may have: what means something in the link to it, or may not stand in a link (RFC 6068).
+const NOT_IN_A_LINK: &AsciiSet = &CONTROLS
+    .add(b'#')
+    .add(b'&')
+    .add(b'/')
+    .add(b'=')
+    .add(b'?')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
 
 /// What a program does with the file (RFC 5546, 1.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +72,7 @@ impl Method {
     }
 }
 
-/// The file. The sender's domain makes the entry's identity one of its own.
+/// The file. The sender organises: its domain makes the entry's identity one of its own, and it alone takes the entry back.
 pub(crate) fn calendar(mail: &OrderMail, page: &Page, sender: &Address, stamp: Timestamp) -> String {
     let mut file = String::with_capacity(1_024);
     let method = Method::of(&mail.entry);
@@ -86,6 +99,7 @@ pub(crate) fn calendar(mail: &OrderMail, page: &Page, sender: &Address, stamp: T
     }
     for (name, value) in [
         ("DTSTAMP", stamp.as_str()),
+        ("ORGANIZER", &format!("mailto:{}", utf8_percent_encode(sender.as_ref(), NOT_IN_A_LINK))),
         // When it ends is nobody's to know; an event without an end is at its start.
         ("DTSTART", &starts_at),
         ("SUMMARY", &text(&page.show)),

@@ -111,9 +111,23 @@ fn a_calendar_has_the_order_once_follows_its_refunds_and_loses_it_with_the_last(
             value("STATUS").as_deref(),
             Some(if method == "CANCEL" { "CANCELLED" } else { "CONFIRMED" })
         );
-        identities.push((value("UID"), value("DTSTART")));
+        identities.push((value("UID"), value("ORGANIZER"), value("DTSTART")));
     }
     assert!(identities.iter().all(|identity| *identity == identities[0]), "{identities:?}");
+    assert_eq!(identities[0].1.as_deref(), Some("mailto:entradas@teatro.example.cl"));
+}
+
+#[test]
+fn whoever_organises_is_named_by_a_link_whatever_the_address_has_in_it() {
+    let order = OrderMail {
+        sender_address: "a?b=c&d#e{f}+g@teatro.example.cl".to_owned(),
+        ..confirmation(Language::Spanish)
+    };
+    let mail = compose(&order, &id("organiser"), date()).unwrap();
+    let Some(read) = read(mail.content()) else { return };
+    let file = String::from_utf8(read.part("text/calendar").content.clone()).unwrap();
+    let link = "\r\nORGANIZER:mailto:a%3Fb%3Dc%26d%23e%7Bf%7D+g@teatro.example.cl\r\n";
+    assert!(file.contains(link), "{file}");
 }
 
 #[test]

@@ -105,7 +105,7 @@ fn stays_in_its_place_of(order: &OrderMail, harmless: &OrderMail) {
         2
     );
     assert!(event.split("\r\n").all(|line| line.len() <= 75 && !line.contains('\n')));
-    for name in ["METHOD:", "UID:", "STATUS:", "SEQUENCE:", "SUMMARY:", "LOCATION:"] {
+    for name in ["METHOD:", "UID:", "ORGANIZER:", "STATUS:", "SEQUENCE:", "SUMMARY:", "LOCATION:"] {
         let lines = event.split("\r\n").filter(|line| line.starts_with(name)).count();
         let expected = usize::from(name != "SEQUENCE:" || order.entry.sequence > 0);
         assert_eq!(lines, expected, "{name} in {event}");

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use ticketflow_domain::customer::CustomerEvent;
-use ticketflow_domain::{CustomerId, OrderId, Rut};
+use ticketflow_domain::{CustomerId, Language, OrderId, Rut};
 use ticketflow_event_store::{Category, CodecError, EmbeddedLog, ReadError, StreamId, customer_event};
 use ticketflow_key_vault::{CustomerKeys, SealContext, SealError, VaultError, open};
 
@@ -77,6 +77,9 @@ pub struct Buyer {
     pub name: String,
     /// Where the documents go.
     pub email: String,
+    /// In which they want to be written to; `None` where they did not say, as nobody could at first.
+    #[serde(default)]
+    pub language: Option<Language>,
 }
 
 fn rut_of_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Rut, D::Error> {
@@ -136,5 +139,22 @@ fn sealed(log: &EmbeddedLog, customer_id: CustomerId, order_id: OrderId) -> Resu
             return Err(BuyerError::Missing { order_id });
         }
         look = look.saturating_mul(2);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn details_are_read_as_they_were_sealed_before_and_since_buyers_have_a_language() {
+        let read = |details: &str| serde_json::from_str::<Buyer>(details).ok().map(|buyer| buyer.language);
+        let before = r#"{"rut":"12.345.678-5","name":"Ana","email":"a@b.cl"}"#;
+        assert_eq!(read(before), Some(None));
+        for (code, language) in [("es", Language::Spanish), ("en", Language::English)] {
+            let since = before.replace('}', &format!(r#","language":"{code}"}}"#));
+            assert_eq!(read(&since), Some(Some(language)));
+        }
+        assert_eq!(read(&before.replace('}', r#","language":"fr"}"#)), None, "no purchase writes that");
     }
 }

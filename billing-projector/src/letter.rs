@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use jiff::Zoned;
-use ticketflow_documents::Language;
-use ticketflow_domain::billing::{DocumentId, DocumentType, DocumentView, OrderDocuments};
-use ticketflow_domain::{Money, OrderId, TicketId, Timestamp};
+use ticketflow_domain::billing::{DocumentId, DocumentView, OrderDocuments};
+use ticketflow_domain::{Language, Money, OrderId, TicketId, Timestamp};
 use ticketflow_mail::{
-    Attachment, ComposeError, Mail, MailKind, MailTransport, MediaType, MessageId, OrderMail, Receipt,
-    ReceiptKind, Seat, SendMailError, compose,
+    Attachment, CalendarEntry, ComposeError, Mail, MailKind, MailTransport, MediaType, MessageId, OrderMail,
+    Receipt, Seat, SendMailError, compose,
 };
 
 use crate::issued::{IssuedLine, line};
+use crate::order_facts::OrderFacts;
 use crate::papers::PaperStyle;
 use crate::press::{Copy, Press, PressError};
 use crate::words;
@@ -30,7 +30,7 @@ pub struct MailPorts {
     pub public_origin: Option<String>,
     /// Makes what is attached.
     pub press: Press,
-    /// How it is written.
+    /// How it is written, to buyers who did not say in which language.
     pub style: PaperStyle,
 }
 
@@ -84,7 +84,8 @@ impl Letter {
         let copy = ports.press.copy(&self.documents, self.order_id, self.view.source_position).await?;
         let copy = Arc::new(copy);
         let buyer_address = copy.buyer.as_ref().ok_or(LetterError::Erased)?.email.clone();
-        let mail = self.order_mail(ports, &copy, buyer_address).await?;
+        let style = ports.style.for_buyer(copy.buyer.as_ref());
+        let mail = self.order_mail(ports, &copy, buyer_address, &style).await?;
         let id = self.message_id(&ports.sender_address);
         let mail: Mail = compose(&mail, &id, jiff_timestamp(self.view.issued_at))?;
         fail::fail_point!("billing::before-sending");
@@ -98,15 +99,13 @@ impl Letter {
         ports: &MailPorts,
         copy: &Arc<Copy>,
         buyer_address: String,
+        style: &PaperStyle,
     ) -> Result<OrderMail, PressError> {
         let facts = &copy.facts;
         let is_refund = self.view.refund_id.is_some();
         Ok(OrderMail {
             kind: if is_refund { MailKind::Refund } else { MailKind::Confirmation },
-            language: match ports.style.language {
-                Language::Spanish => ticketflow_mail::Language::Spanish,
-                Language::English => ticketflow_mail::Language::English,
-            },
+            language: style.language,
             is_demo: self.documents.issuer.is_demo,
             buyer_name: copy.buyer.as_ref().map(|buyer| buyer.name.clone()).unwrap_or_default(),
             buyer_address,
@@ -114,57 +113,83 @@ impl Letter {
             sender_address: ports.sender_address.clone(),
             show: facts.show.name.clone(),
             venue: facts.show.venue.clone(),
-            starts_at: Zoned::new(jiff_timestamp(facts.show.starts_at), ports.style.time_zone.clone()),
-            seats: facts
-                .tickets
-                .iter()
-                .map(|ticket| seat(&line(facts, ticket), ports.style.language))
-                .collect(),
+            starts_at: Zoned::new(jiff_timestamp(facts.show.starts_at), style.time_zone.clone()),
+            seats: seats(facts, style.language),
             total: Money { amount: self.view.amounts.total, currency: self.documents.currency },
+            entry: self.entry(&ports.press, facts, style.language).await?,
             order: self.order_id,
             order_page: ports
                 .public_origin
                 .as_ref()
                 .map(|origin| format!("{origin}/orders/{}", self.order_id)),
             receipt: Some(Receipt {
-                kind: receipt_kind(self.view.document.document_type),
+                document_type: self.view.document.document_type,
                 folio: self.view.document.folio.to_string(),
             }),
-            attachments: self.attachments(ports, copy).await?,
+            attachments: self.attachments(&ports.press, copy, style).await?,
         })
     }
 
-    async fn attachments(&self, ports: &MailPorts, copy: &Arc<Copy>) -> Result<Vec<Attachment>, PressError> {
+    async fn attachments(
+        &self,
+        press: &Press,
+        copy: &Arc<Copy>,
+        style: &PaperStyle,
+    ) -> Result<Vec<Attachment>, PressError> {
         let Self { documents, view, .. } = self;
         let pdf = |name: String, bytes| Attachment { file_name: name, media_type: MediaType::Pdf, bytes };
         let mut attachments = Vec::with_capacity(3);
         if view.refund_id.is_none() {
-            let refunded = self.refunded(&ports.press).await?;
-            let live = move |ticket: TicketId| !refunded.contains(&ticket);
-            let tickets = ports.press.tickets(documents, copy.clone(), live, ports.style.clone()).await?;
-            let name = words::tickets_file(ports.style.language).to_owned();
+            // Tickets that were given back before the mail went out are not printed any more.
+            let given_back = given_back(press, &documents.credit_notes).await?;
+            let live = move |ticket: TicketId| !given_back.contains(&ticket);
+            let tickets = press.tickets(documents, copy.clone(), live, style.clone()).await?;
+            let name = words::tickets_file(style.language).to_owned();
             attachments.extend(tickets.map(|tickets| pdf(name, tickets)));
         }
-        let receipt = ports.press.receipt(documents, *view, copy.clone(), ports.style.clone()).await?;
-        let name = words::document_file(ports.style.language, view.document.document_type);
+        let receipt = press.receipt(documents, *view, copy.clone(), style.clone()).await?;
+        let name = words::document_file(style.language, view.document.document_type);
         let name = format!("{name}-{}", view.document.folio);
         attachments.push(pdf(format!("{name}.pdf"), receipt));
-        if let Some(signed) = ports.press.signed(documents, *view, copy.clone()).await? {
+        if let Some(signed) = press.signed(documents, *view, copy.clone()).await? {
             let (file_name, bytes) = (format!("{name}.xml"), signed.to_xml());
             attachments.push(Attachment { file_name, media_type: MediaType::Xml, bytes });
         }
         Ok(attachments)
     }
 
-    /// Tickets that were given back before the mail went out.
-    async fn refunded(&self, press: &Press) -> Result<Vec<TicketId>, PressError> {
-        let mut refunded = Vec::new();
-        for note in &self.documents.credit_notes {
-            let facts = press.facts_at(note.source_position).await?;
-            refunded.extend(facts.tickets.iter().map(|ticket| ticket.ticket_id));
-        }
-        Ok(refunded)
+    /// The order's entry in a calendar as this mail leaves it. The k-th credit note is its k-th change and knows nothing of later ones, so
+    /// that its mail is the same whenever it is written.
+    async fn entry(
+        &self,
+        press: &Press,
+        facts: &OrderFacts,
+        language: Language,
+    ) -> Result<CalendarEntry, PressError> {
+        let OrderDocuments { receipt, credit_notes, .. } = &self.documents;
+        let Some(last) = credit_notes.iter().position(|note| note.document == self.view.document) else {
+            return Ok(CalendarEntry { sequence: 0, seats: seats(facts, language) });
+        };
+        let given_back = given_back(press, &credit_notes[..=last]).await?;
+        let mut left = press.facts_at(receipt.source_position).await?;
+        left.tickets.retain(|ticket| !given_back.contains(&ticket.ticket_id));
+        let sequence = u32::try_from(last + 1).expect("an order has no more refunds than tickets");
+        Ok(CalendarEntry { sequence, seats: seats(&left, language) })
     }
+}
+
+/// The tickets that these credit notes are about.
+async fn given_back(press: &Press, notes: &[DocumentView]) -> Result<Vec<TicketId>, PressError> {
+    let mut given_back = Vec::new();
+    for note in notes {
+        let facts = press.facts_at(note.source_position).await?;
+        given_back.extend(facts.tickets.iter().map(|ticket| ticket.ticket_id));
+    }
+    Ok(given_back)
+}
+
+fn seats(facts: &OrderFacts, language: Language) -> Vec<Seat> {
+    facts.tickets.iter().map(|ticket| seat(&line(facts, ticket), language)).collect()
 }
 
 fn seat(line: &IssuedLine<'_>, language: Language) -> Seat {
@@ -177,14 +202,4 @@ fn seat(line: &IssuedLine<'_>, language: Language) -> Seat {
 
 fn jiff_timestamp(at: Timestamp) -> jiff::Timestamp {
     jiff::Timestamp::from_millisecond(at.as_millis()).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
-}
-
-const fn receipt_kind(document_type: DocumentType) -> ReceiptKind {
-    match document_type {
-        DocumentType::Receipt => ReceiptKind::PaymentReceipt,
-        DocumentType::CreditNote => ReceiptKind::RefundReceipt,
-        DocumentType::TaxedReceipt => ReceiptKind::ElectronicBoleta,
-        DocumentType::ExemptReceipt => ReceiptKind::ExemptElectronicBoleta,
-        DocumentType::FiscalCreditNote => ReceiptKind::ElectronicCreditNote,
-    }
 }

@@ -46,7 +46,7 @@ pub use mariadb::{
 };
 pub use order_facts::{FactReader, FactsError, KnownShow, OrderFacts, TicketFacts};
 pub use orders::{Orders, OrdersAddressError};
-pub use papers::{PaperStyle, description, receipt_kind, receipt_sheet, ticket_sheet};
+pub use papers::{PaperStyle, description, receipt_sheet, ticket_sheet};
 pub use press::{Copy, Press, PressError};
 /// The kinds of documents of the Chilean authority.
 pub use ticketflow_fiscal_chile::DocumentType as ChileanDocumentType;

@@ -6,11 +6,11 @@
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use ticketflow_documents::{
-    Buyer as PrintedBuyer, FiscalStamp, Issuer as PrintedIssuer, Language, Place, ReceiptKind, ReceiptLine,
-    ReceiptSheet, Reference, Tax, Ticket, TicketSheet, Totals,
+    Buyer as PrintedBuyer, FiscalStamp, Issuer as PrintedIssuer, Place, ReceiptLine, ReceiptSheet, Reference,
+    Tax, Ticket, TicketSheet, Totals,
 };
-use ticketflow_domain::billing::{CHILEAN_VAT_PERCENT, DocumentType, Issuer};
-use ticketflow_domain::{Money, TicketId, Timestamp};
+use ticketflow_domain::billing::{CHILEAN_VAT_PERCENT, Issuer};
+use ticketflow_domain::{Language, Money, TicketId, Timestamp};
 use ticketflow_ticket_code::{TicketCode, TicketSigner};
 
 use crate::buyers::Buyer;
@@ -21,13 +21,20 @@ use crate::words;
 /// How documents are written.
 #[derive(Debug, Clone)]
 pub struct PaperStyle {
-    /// In which language.
+    /// In which language: the issuer's, until it is known who reads them.
     pub language: Language,
     /// The venues' clock, and the issuer's.
     pub time_zone: TimeZone,
 }
 
 impl PaperStyle {
+    /// The same for one buyer: in their language, if they said which.
+    #[must_use]
+    pub fn for_buyer(&self, buyer: Option<&Buyer>) -> Self {
+        let language = buyer.and_then(|buyer| buyer.language).unwrap_or(self.language);
+        Self { language, ..self.clone() }
+    }
+
     /// The wall clock of the venue at a moment.
     #[must_use]
     pub fn local(&self, at: Timestamp) -> DateTime {
@@ -105,7 +112,7 @@ pub fn receipt_sheet(
     ReceiptSheet {
         language: style.language,
         is_demo: documents.issuer.is_demo,
-        kind: receipt_kind(view.document.document_type),
+        document_type: view.document.document_type,
         folio: view.document.folio,
         issuer: printed_issuer(&documents.issuer),
         issued_on: style.local(view.issued_at).date(),
@@ -115,7 +122,7 @@ pub fn receipt_sheet(
         }),
         order_reference: facts.order_id.to_string(),
         reference: issued.corrects().map(|receipt| Reference {
-            kind: receipt_kind(receipt.document.document_type),
+            document_type: receipt.document.document_type,
             folio: receipt.document.folio,
             issued_on: style.local(receipt.issued_at).date(),
             reason: words::refund_reason(style.language, view.annuls).to_owned(),
@@ -150,17 +157,5 @@ fn printed_issuer(issuer: &Issuer) -> PrintedIssuer {
         tax_id: issuer.tax_id.clone(),
         activity: issuer.activity.clone(),
         address: address.join(", "),
-    }
-}
-
-/// What a kind of document is on paper.
-#[must_use]
-pub const fn receipt_kind(document_type: DocumentType) -> ReceiptKind {
-    match document_type {
-        DocumentType::Receipt => ReceiptKind::PaymentReceipt,
-        DocumentType::CreditNote => ReceiptKind::RefundReceipt,
-        DocumentType::TaxedReceipt => ReceiptKind::ElectronicBoleta,
-        DocumentType::ExemptReceipt => ReceiptKind::ExemptElectronicBoleta,
-        DocumentType::FiscalCreditNote => ReceiptKind::ElectronicCreditNote,
     }
 }

@@ -1,6 +1,6 @@
 //! The words of documents that depend on what was sold, in both languages.
 
-use ticketflow_documents::Language;
+use ticketflow_domain::Language;
 use ticketflow_domain::billing::DocumentType;
 
 /// In small print on every ticket.

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use ticketflow_domain::customer::{self, RecordBuyer};
-use ticketflow_domain::{CustomerId, OrderId, Rut};
+use ticketflow_domain::language::InvalidLanguage;
+use ticketflow_domain::{CustomerId, Language, OrderId, Rut};
 use ticketflow_event_store::{
     Append, AppendError, Category, EncodedEvents, Expected, StreamId, Urgency, push_customer_event,
 };
@@ -38,6 +39,9 @@ pub(crate) struct BuyerRequest {
     name: String,
     #[schema(example = "ana@example.cl")]
     email: String,
+    /// Of mails and documents, `es` or `en`; the issuer's, if left out.
+    #[schema(example = "es")]
+    language: Option<String>,
 }
 
 /// A checked buyer.
@@ -47,6 +51,9 @@ pub(crate) struct Buyer {
     rut: Rut,
     name: String,
     email: String,
+    /// Left out as before there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<Language>,
 }
 
 fn as_text<S: serde::Serializer>(rut: &Rut, serializer: S) -> Result<S::Ok, S::Error> {
@@ -76,7 +83,9 @@ impl BuyerRequest {
         if !is_email(&email) {
             return Err(invalid("email", "an e-mail address looks like ana@example.cl".to_owned()));
         }
-        Ok(Buyer { rut, name, email })
+        let language = self.language.as_deref().map(str::parse).transpose();
+        let language = language.map_err(|error: InvalidLanguage| invalid("language", error.to_string()))?;
+        Ok(Buyer { rut, name, email, language })
     }
 }
 
@@ -162,7 +171,30 @@ mod tests {
     use super::*;
 
     fn check(rut: &str, name: &str, email: &str) -> Result<Buyer, Problem> {
-        BuyerRequest { rut: rut.into(), name: name.into(), email: email.into() }.check()
+        BuyerRequest { rut: rut.into(), name: name.into(), email: email.into(), language: None }.check()
+    }
+
+    fn sealed(language: Option<&str>) -> Result<String, Problem> {
+        let request = BuyerRequest {
+            rut: "12.345.678-5".into(),
+            name: "Ana".into(),
+            email: "a@b.cl".into(),
+            language: language.map(str::to_owned),
+        };
+        request.check().map(|buyer| serde_json::to_string(&buyer).unwrap())
+    }
+
+    #[test]
+    fn a_language_is_sealed_by_its_code_and_nothing_where_there_is_none() {
+        let without = r#"{"rut":"12.345.678-5","name":"Ana","email":"a@b.cl"}"#;
+        assert_eq!(sealed(None).unwrap(), without);
+        for code in ["es", "en"] {
+            let with = without.replace('}', &format!(r#","language":"{code}"}}"#));
+            assert_eq!(sealed(Some(code)).unwrap(), with);
+        }
+        for bad in ["", "EN", "en-US", "fr", " en"] {
+            assert!(sealed(Some(bad)).is_err(), "{bad:?}");
+        }
     }
 
     #[test]

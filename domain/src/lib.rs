@@ -7,6 +7,7 @@
 pub mod billing;
 pub mod customer;
 pub mod ids;
+pub mod language;
 pub mod money;
 pub mod ops;
 pub mod plan;
@@ -16,6 +17,7 @@ pub mod show;
 pub mod time;
 
 pub use ids::{CustomerId, HashIds, HoldId, OrderId, RefundId, ShowId, TicketId};
+pub use language::Language;
 pub use money::{Currency, Money};
 pub use plan::{Plan, SeatIndex};
 pub use rut::Rut;

@@ -204,6 +204,8 @@ pub(crate) struct Buyer<'a> {
     pub(crate) rut: &'a str,
     pub(crate) name: &'a str,
     pub(crate) email: &'a str,
+    /// Of mails and documents: the page's.
+    pub(crate) language: &'a str,
 }
 
 #[derive(Serialize)]

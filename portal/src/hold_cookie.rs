@@ -5,6 +5,7 @@
 //! decided by the API, which checks the token. Personal data is never in it.
 
 use crate::api_model::{Hold, Money};
+use crate::language::Language;
 use data_encoding::BASE64URL_NOPAD;
 use http::{HeaderMap, HeaderValue, header};
 use jiff::{SignedDuration, Timestamp};
@@ -32,6 +33,9 @@ pub(crate) struct RememberedHold {
     /// The key of a payment whose outcome is not known: whatever page comes next must ask with it, not anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) paying_key: Option<String>,
+    /// The buyer's language in that payment, by its code: with another one it would be another request under the same key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) paying_language: Option<String>,
 }
 
 impl RememberedHold {
@@ -44,6 +48,7 @@ impl RememberedHold {
             count: hold.seats.len(),
             seats: hold.seats.iter().map(|held| (held.seat.clone(), held.price.amount)).collect(),
             paying_key: None,
+            paying_language: None,
         };
         if remembered.encoded().len() > MAX_VALUE_BYTES {
             remembered.seats.clear();
@@ -67,12 +72,18 @@ impl RememberedHold {
     }
 
     /// The same hold while a payment of it may be under way: remembered for as long as the API lets a hold wait for
-    /// its payment, with the payment's key, so that the next press still finds it.
-    pub(crate) fn waiting_for_payment(&self, key: &str, now: Timestamp) -> Self {
+    /// its payment, with the payment's key and language, so that the next press still finds it.
+    pub(crate) fn waiting_for_payment(&self, key: &str, language: Language, now: Timestamp) -> Self {
         let longest = now + SignedDuration::from_secs(LONGEST_PAYMENT_SECONDS);
         let known: Option<Timestamp> = self.expires_at.parse().ok();
         let expires_at = known.map_or(longest, |known| known.max(longest)).to_string();
-        Self { expires_at, paying_key: Some(key.to_owned()), ..self.clone() }
+        let (paying_key, paying_language) = (Some(key.to_owned()), Some(language.code().to_owned()));
+        Self { expires_at, paying_key, paying_language, ..self.clone() }
+    }
+
+    /// The buyer's language in a payment: that of a payment that may be under way, else the page's.
+    pub(crate) fn buyer_language(&self, page: Language) -> Language {
+        self.paying_language.as_deref().and_then(Language::parse).unwrap_or(page)
     }
 
     /// The cookie that keeps this hold until its deadline.
@@ -160,12 +171,15 @@ mod tests {
     fn a_hold_outlives_its_deadline_while_it_is_being_paid() {
         let remembered = RememberedHold::new(&hold("A-1-1"));
         let late: Timestamp = "2026-11-22T11:59:59Z".parse().unwrap();
-        let waiting = remembered.waiting_for_payment("key", late);
+        let waiting = remembered.waiting_for_payment("key", Language::English, late);
         assert_eq!(waiting.expires_at, "2026-11-22T12:04:59Z");
         let sent_back = RememberedHold::read(&sent_back(&waiting.keep("S", late, false)), late).unwrap();
         assert_eq!(sent_back.paying_key.as_deref(), Some("key"));
+        assert_eq!(sent_back.buyer_language(Language::Spanish), Language::English);
+        assert_eq!(remembered.buyer_language(Language::Spanish), Language::Spanish);
         let early: Timestamp = "2026-11-22T11:30:00Z".parse().unwrap();
-        assert_eq!(remembered.waiting_for_payment("key", early).expires_at, remembered.expires_at);
+        let waiting = remembered.waiting_for_payment("key", Language::English, early);
+        assert_eq!(waiting.expires_at, remembered.expires_at);
     }
 
     #[test]

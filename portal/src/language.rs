@@ -30,7 +30,7 @@ impl Language {
         }
     }
 
-    /// As `?lang=` names it.
+    /// As `?lang=` and the API name it.
     pub(crate) const fn code(self) -> &'static str {
         match self {
             Self::Spanish => "es",
@@ -53,7 +53,8 @@ impl Language {
         }
     }
 
-    fn parse(tag: &str) -> Option<Self> {
+    /// The language of a tag or code.
+    pub(crate) fn parse(tag: &str) -> Option<Self> {
         match tag.get(..2)?.to_ascii_lowercase().as_str() {
             "es" if is_subtag_end(tag) => Some(Self::Spanish),
             "en" if is_subtag_end(tag) => Some(Self::English),

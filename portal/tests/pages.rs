@@ -260,6 +260,18 @@ async fn another_card_pays_after_a_declined_one() {
 }
 
 #[tokio::test]
+async fn a_buyer_is_written_to_in_the_language_of_the_page() {
+    let api = FakeApi::new();
+    for asked in ["", "?lang=es", "?lang=en"] {
+        let mut visitor = Visitor::new(&api);
+        let path = visitor.hold_two().await.location().to_owned();
+        let key = visitor.get(&format!("{path}{asked}")).await.input("key");
+        visitor.post(&path, &payment(&key, &[])).await.location();
+    }
+    assert_eq!(api.buyer_languages(), ["en", "es", "en"], "the browser's, then as asked for");
+}
+
+#[tokio::test]
 async fn seats_that_a_declined_payment_lost_lead_back_to_the_map() {
     let api = FakeApi::new();
     api.let_a_rival_take_freed_seats();
@@ -295,8 +307,8 @@ async fn a_lost_answer_is_found_again_by_pressing_again() {
     assert_eq!(reloaded.input("key"), key, "nor does another page forget it");
     assert!(reloaded.text.contains("No sabemos si el pago alcanzó a pasar"));
     let found = visitor.post(&path, &payment(&key, &[("card", "tok_lost_answer")])).await;
-    assert!(found.location().starts_with("/orders/"));
-    assert_eq!(api.purchases(), 1);
+    assert!(found.location().starts_with("/orders/"), "it is the same request, on the page in Spanish too");
+    assert_eq!((api.purchases(), api.buyer_languages()), (1, vec!["en".to_owned()]));
 }
 
 #[tokio::test]

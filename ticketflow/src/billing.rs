@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use axum::Router;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use jiff::tz::TimeZone;
 use ticketflow_billing_projector::{
     BillingHandle, BillingOptions, BillingPorts, BillingStatus, Buyers, DocumentPorts, FactReader, MailPorts,
     OrderPapers, Orders, PaperStyle, Phase, PoisonPorts, Press,
 };
 use ticketflow_command_service::Clock;
-use ticketflow_documents::Language;
+use ticketflow_domain::Language;
 use ticketflow_domain::billing::{Issuer, SeriesCode};
 use ticketflow_domain::show::TicketStatus;
 use ticketflow_event_store::EventStore;
@@ -33,18 +33,12 @@ const DEMO_ISSUER: &str = "TicketFlow";
 /// How documents are written, in every process that makes them.
 #[derive(Args, Clone)]
 pub(crate) struct PaperArguments {
-    /// Language of tickets, receipts and mails: es or en
+    /// Language of tickets, receipts and mails for buyers who did not say one: es or en
     #[arg(long, default_value = "es", env = "TICKETFLOW_DOCUMENTS_LANGUAGE")]
-    documents_language: DocumentsLanguage,
+    documents_language: Language,
     /// Time zone of the venues, by its IANA name
     #[arg(long, default_value = "America/Santiago", env = "TICKETFLOW_TIME_ZONE", value_parser = parse_time_zone)]
     time_zone: String,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum DocumentsLanguage {
-    Es,
-    En,
 }
 
 fn parse_time_zone(text: &str) -> Result<String, String> {
@@ -59,11 +53,8 @@ impl PaperArguments {
     }
 
     fn style(&self) -> Result<PaperStyle> {
-        let language = match self.documents_language {
-            DocumentsLanguage::Es => Language::Spanish,
-            DocumentsLanguage::En => Language::English,
-        };
-        Ok(PaperStyle { language, time_zone: TimeZone::get(&self.time_zone).context("--time-zone")? })
+        let time_zone = TimeZone::get(&self.time_zone).context("--time-zone")?;
+        Ok(PaperStyle { language: self.documents_language, time_zone })
     }
 }
 

@@ -3,9 +3,8 @@
 //! Invariant: the same document gives the same data. Buyers who were forgotten are anonymous.
 
 use jiff::tz::TimeZone;
-use ticketflow_documents::Language;
 use ticketflow_domain::billing::DocumentView;
-use ticketflow_domain::{Currency, Rut, Timestamp};
+use ticketflow_domain::{Currency, Language, Rut, Timestamp};
 use ticketflow_fiscal_chile::{
     Correction, CreditLine, CreditNote, Document, Issuer, LineKind, MAX_CREDIT_NOTE_LINES, Receipt,
     ReceiptLine, ReceiptReference, Receiver, TicketInfo, Totals,

@@ -14,9 +14,8 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
-use ticketflow_documents::Language;
 use ticketflow_domain::billing::OrderDocuments;
-use ticketflow_domain::{OrderId, TicketId};
+use ticketflow_domain::{Language, OrderId, TicketId};
 use ticketflow_http::{ApiRoutes, Problem};
 use ticketflow_telemetry::with_causes;
 use utoipa::openapi::OpenApi;
@@ -27,7 +26,7 @@ pub use folios::FiscalHttpPorts;
 pub use poison::PoisonPorts;
 
 use crate::papers::PaperStyle;
-use crate::press::{Press, PressError};
+use crate::press::{Copy, Press, PressError};
 
 /// Receipts are issued within a second of the payment while billing runs.
 const PENDING_RETRY_SECONDS: u16 = 2;
@@ -56,7 +55,7 @@ pub struct DocumentPorts {
     pub find: FindPapers,
     /// Makes the documents.
     pub press: Press,
-    /// How they are written, unless the reader asks for another language.
+    /// How they are written, unless the reader asks for another language or the buyer has one.
     pub style: PaperStyle,
 }
 
@@ -150,24 +149,13 @@ fn table() -> ApiRoutes<Arc<DocumentPorts>> {
         )
 }
 
-/// A language.
-#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-#[schema(as = DocumentLanguage)]
-enum LanguageTag {
-    /// Spanish.
-    Es,
-    /// English.
-    En,
-}
-
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DocumentQuery {
-    /// Instead of the issuer's language.
+    /// Instead of the buyer's language, or the issuer's where the buyer did not say one.
     #[param(inline)]
-    lang: Option<LanguageTag>,
+    lang: Option<Language>,
 }
 
 /// Documents that are not made yet.
@@ -195,13 +183,9 @@ impl DocumentPorts {
         })
     }
 
-    fn style(&self, query: &DocumentQuery) -> PaperStyle {
-        let language = match query.lang {
-            Some(LanguageTag::Es) => Language::Spanish,
-            Some(LanguageTag::En) => Language::English,
-            None => self.style.language,
-        };
-        PaperStyle { language, ..self.style.clone() }
+    fn style(&self, query: &DocumentQuery, copy: &Copy) -> PaperStyle {
+        let style = self.style.for_buyer(copy.buyer.as_ref());
+        PaperStyle { language: query.lang.unwrap_or(style.language), ..style }
     }
 }
 

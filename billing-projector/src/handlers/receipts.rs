@@ -119,9 +119,10 @@ async fn draw(
 ) -> Result<Response, Problem> {
     let drawing = async {
         let copy = ports.press.copy(documents, order_id, view.source_position).await?;
-        ports.press.receipt(documents, view, Arc::new(copy), ports.style(query)).await
+        let style = ports.style(query, &copy);
+        let name = words::document_file(style.language, view.document.document_type);
+        Ok((name, ports.press.receipt(documents, view, Arc::new(copy), style).await?))
     };
-    let bytes = drawing.await.map_err(|error| press_problem(order_id, &error))?;
-    let name = words::document_file(ports.style(query).language, view.document.document_type);
+    let (name, bytes) = drawing.await.map_err(|error| press_problem(order_id, &error))?;
     Ok(pdf(&format!("{name}-{}.pdf", view.document.folio), bytes))
 }

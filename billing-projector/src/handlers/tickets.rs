@@ -74,7 +74,8 @@ async fn draw(
 ) -> Result<Option<Vec<u8>>, Problem> {
     let drawing = async {
         let copy = ports.press.copy(documents, order_id, documents.receipt.source_position).await?;
-        ports.press.tickets(documents, Arc::new(copy), only, ports.style(query)).await
+        let style = ports.style(query, &copy);
+        ports.press.tickets(documents, Arc::new(copy), only, style).await
     };
     drawing.await.map_err(|error| press_problem(order_id, &error))
 }

@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use ticketflow_domain::Language;
 use ticketflow_domain::billing::{BillingCommand, BillingEvent};
 use ticketflow_testbed::{SmtpFaults, SmtpServer, TestbedError};
 
+use crate::eml::{mails_in, parts};
 use crate::history::History;
+use crate::pages;
 use crate::stage::*;
 
 /// A real SMTP server; `None`, said aloud, where this machine has none.
@@ -178,4 +181,48 @@ async fn a_person_who_was_erased_gets_no_mail_and_stops_nobody() {
     until("all others are mailed", || mailed(&log).len() + theirs.len() == documents(&log).len()).await;
     until("theirs are parked", || parked(&log) == theirs).await;
     billing.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_buyer_is_written_to_in_their_language_else_in_the_issuers() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, mut keys, mut history) = (log(), Keys::new(), History::new(86, 4, 3));
+    keys.append(&log, &mut history, 400).await;
+    let silent: BTreeSet<String> = history.orders().map(|order| order.to_string()).collect();
+    keys.language = Some(Language::English);
+    keys.append(&log, &mut history, 400).await;
+    // The issuer of these tests writes in Spanish.
+    let billing = keys.start_mailing(&log, &format!("file:{}", folder.path().display()));
+    all_mailed(&log, &billing).await;
+    billing.stop().await;
+    let mut seen = BTreeSet::new();
+    for (id, mail) in mails_in(folder.path()) {
+        let kind = id.split('.').next().unwrap().to_owned();
+        let is_english = !silent.contains(id.split('.').nth(1).unwrap());
+        let (tag, files, reference, paper) = match (kind.as_str(), is_english) {
+            ("order", false) => ("es-CL", ["entradas", "comprobante"], "Número de compra", "Señor(a)"),
+            ("order", true) => ("en", ["tickets", "receipt"], "Order reference", "Billed to"),
+            (_, false) => ("es-CL", ["devolucion"; 2], "Número de compra", "Señor(a)"),
+            (_, true) => ("en", ["refund"; 2], "Order reference", "Billed to"),
+        };
+        assert!(mail.contains(&format!("\r\nContent-Language: {tag}\r\n")), "{id}");
+        for part in parts(&mail) {
+            let name = part.file_name.as_deref().unwrap_or_default();
+            if part.media_type.starts_with("text/calendar") {
+                let calendar = String::from_utf8(part.content).unwrap().replace("\r\n ", "");
+                assert!(calendar.contains(reference), "{id}: {calendar}");
+            } else if part.media_type == "application/pdf" {
+                assert!(files.iter().any(|file| name.starts_with(file)), "{id}: {name}");
+                // Drawing is the same for all; a few are enough to read.
+                let is_new = seen.insert((kind.clone(), is_english, name.starts_with(files[1])));
+                let words = pages::words(&part.content).filter(|_| is_new && name.starts_with(files[1]));
+                assert!(words.is_none_or(|words| words.contains(paper)), "{id}: {name}");
+            }
+        }
+    }
+    assert_eq!(
+        seen.len(),
+        6,
+        "confirmations with two files and refunds with one, in both languages: {seen:?}"
+    );
 }

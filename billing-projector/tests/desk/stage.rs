@@ -8,13 +8,12 @@ use jiff::tz::TimeZone;
 use ticketflow_billing_projector::{
     BillingHandle, BillingOptions, BillingPorts, Buyers, FactReader, MailPorts, PaperStyle, Phase, Press,
 };
-use ticketflow_documents::Language;
 use ticketflow_domain::billing::{
     BillingEvent, DocumentId, DocumentIssued, DocumentType, Issuer, Scheme, SeriesCode,
 };
 use ticketflow_domain::customer::{self, RecordBuyer};
 use ticketflow_domain::show::ShowEvent;
-use ticketflow_domain::{CustomerId, OrderId, Timestamp};
+use ticketflow_domain::{CustomerId, Language, OrderId, Timestamp};
 use ticketflow_event_store::{
     Append, Category, EmbeddedLog, EncodedEvents, Expected, LogOptions, SimDisk, StreamId, Urgency,
     billing_event, push_customer_event, show_event,
@@ -154,6 +153,8 @@ pub(crate) async fn caught_up(log: &EmbeddedLog, billing: &BillingHandle) {
 /// Customers' keys in a folder of their own.
 pub(crate) struct Keys {
     pub(crate) vault: Arc<KeyVault>,
+    /// Said by all buyers from here on.
+    pub(crate) language: Option<Language>,
     _folder: tempfile::TempDir,
 }
 
@@ -161,7 +162,7 @@ impl Keys {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let vault = KeyVault::open_or_create(&folder.path().join("customers.keys")).unwrap();
-        Self { vault: Arc::new(vault), _folder: folder }
+        Self { vault: Arc::new(vault), language: None, _folder: folder }
     }
 
     /// Appends so many batches of a history, and before each order its buyer's details, as a purchase does.
@@ -192,7 +193,10 @@ impl Keys {
         let lookup = self.vault.lookup(number);
         let customer = self.vault.find_or_create(lookup, || id).await.unwrap();
         assert_eq!(customer.customer_id, id, "the numbers of two customers are alike");
-        let details = serde_json::json!({"rut": "12.345.678-5", "name": name, "email": email});
+        let mut details = serde_json::json!({"rut": "12.345.678-5", "name": name, "email": email});
+        if let Some(language) = self.language {
+            details["language"] = language.code().into();
+        }
         let context = SealContext { customer_id: id, place: &order_id.to_bytes() };
         let sealed = seal(&customer.key, context, details.to_string().as_bytes()).unwrap();
         let mut events = EncodedEvents::new();

@@ -9,11 +9,12 @@ use http_body_util::BodyExt;
 use ticketflow_billing_projector::{
     Books, DocumentPorts, FiscalHttpPorts, OrderPapers, Press, fiscal_router, router,
 };
-use ticketflow_domain::OrderId;
 use ticketflow_domain::billing::DocumentType;
+use ticketflow_domain::{Language, OrderId};
 use ticketflow_http::OperatorKey;
 use tower::ServiceExt;
 
+use crate::pages;
 use crate::tools::validates;
 use crate::world::*;
 
@@ -147,6 +148,48 @@ async fn a_receipt_by_nobodys_rules_has_no_signed_document() {
         (StatusCode::NOT_FOUND, Some("no_fiscal_document"))
     );
     assert_eq!(get(&router, &format!("/v1/orders/{order_id}/receipt.pdf")).await.status, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn documents_are_in_the_language_asked_for_else_the_buyers_else_the_issuers() {
+    for (seed, receipt_type, [spanish, english]) in [
+        (64, DocumentType::Receipt, ["Comprobante de pago", "Payment receipt"]),
+        (65, DocumentType::TaxedReceipt, ["IVA (19%)", "VAT (19%)"]),
+    ] {
+        let mut world = World::new(seed, receipt_type);
+        let mut sold = 0;
+        for (said, unasked, tickets) in [
+            (None, spanish, "Entrada 1 de"),
+            (Some(Language::English), english, "Ticket 1 of"),
+            (Some(Language::Spanish), spanish, "Entrada 1 de"),
+        ] {
+            world.language = said;
+            world.sell(200).await;
+            let billing = world.start();
+            world.all_taken(&billing).await;
+            billing.stop().await;
+            let documents = world.documents();
+            let mut new = documents.iter().skip(sold).filter(|(_, _, view)| view.refund_id.is_none());
+            let (order_id, ..) = new.next().unwrap();
+            sold = documents.len();
+            let router = documents_router(&world, world.ports().press);
+            for (file, query, expected) in [
+                ("receipt.pdf", "", unasked),
+                ("receipt.pdf", "?lang=es", spanish),
+                ("receipt.pdf", "?lang=en", english),
+                ("tickets.pdf", "", tickets),
+                ("tickets.pdf", "?lang=en", "Ticket 1 of"),
+            ] {
+                let answer = get(&router, &format!("/v1/orders/{order_id}/{file}{query}")).await;
+                assert_eq!(answer.status, StatusCode::OK);
+                let Some(words) = pages::words(&answer.body) else { continue };
+                assert!(words.contains(expected), "{said:?} {file}{query}: {expected} in {words}");
+                // What the tax office reads is its own.
+                let is_boleta = receipt_type == DocumentType::TaxedReceipt && file == "receipt.pdf";
+                assert_eq!(words.contains("Timbre Electrónico SII"), is_boleta);
+            }
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

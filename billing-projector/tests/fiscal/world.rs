@@ -12,13 +12,12 @@ use ticketflow_billing_projector::{
     BillingHandle, BillingOptions, BillingPorts, BillingStatus, Books, Buyers, Copy, FactReader,
     FiscalAuthority, FiscalKeys, FiscalOffice, FiscalPorts, FolioDesk, MailPorts, PaperStyle, Phase, Press,
 };
-use ticketflow_documents::Language;
 use ticketflow_domain::billing::{
     BillingEvent, DocumentId, DocumentType, DocumentView, Issuer, OrderDocuments, Scheme, SeriesCode,
 };
 use ticketflow_domain::customer::{BuyerDetailsRecorded, CustomerEvent};
 use ticketflow_domain::show::{OrderPaid, ShowEvent};
-use ticketflow_domain::{CustomerId, OrderId, Rut, Timestamp};
+use ticketflow_domain::{CustomerId, Language, OrderId, Rut, Timestamp};
 use ticketflow_event_store::{
     Append, Category, EmbeddedLog, EncodedEvents, EventStore, Expected, LogOptions, SimDisk, StreamId,
     Urgency, billing_event, push_customer_event,
@@ -68,6 +67,8 @@ pub(crate) struct World {
     pub(crate) authority: FiscalAuthority,
     pub(crate) folder: tempfile::TempDir,
     pub(crate) options: BillingOptions,
+    /// Said by all buyers from here on.
+    pub(crate) language: Option<Language>,
     people: u32,
 }
 
@@ -96,6 +97,7 @@ impl World {
             authority: FiscalAuthority::simulated(authority_key, seed),
             folder,
             options: BillingOptions { series: series(), scheme, issuer, receipt_type },
+            language: None,
             people: 0,
         }
     }
@@ -197,7 +199,11 @@ impl World {
         let rut = rut(FIRST_RUT + self.people);
         let name = HOSTILE[self.people as usize % HOSTILE.len()];
         self.people += 1;
-        let details = serde_json::json!({"rut": rut.to_string(), "name": name, "email": "ana@example.cl"});
+        let mut details =
+            serde_json::json!({"rut": rut.to_string(), "name": name, "email": "ana@example.cl"});
+        if let Some(language) = self.language {
+            details["language"] = language.code().into();
+        }
         let customer_id = paid.customer_id.to_bytes();
         let lookup = self.vault.lookup(rut.number());
         let customer = self.vault.find_or_create(lookup, move || customer_id).await.unwrap();

@@ -171,6 +171,11 @@ fn a_missing_or_mistyped_field_leaks_no_seat() {
     let show = service.show();
     let held = service.hold(&show, &["Platea-A-1"]);
     let payment = json!({"method": "card", "token": "tok_visa"});
+    let speaking = |language: Value| {
+        let mut person = buyer(1);
+        person["language"] = language;
+        person
+    };
     let bodies = [
         json!({}),
         json!({"buyer": buyer(1)}),
@@ -178,6 +183,8 @@ fn a_missing_or_mistyped_field_leaks_no_seat() {
         json!({"buyer": null, "payment": payment}),
         json!({"buyer": {"rut": "12.345.678-5", "name": "Ana"}, "payment": payment}),
         json!({"buyer": {"rut": 123_456_785, "name": "Ana", "email": "ana@example.com"}, "payment": payment}),
+        json!({"buyer": speaking(json!(7)), "payment": payment}),
+        json!({"buyer": speaking(json!(["en"])), "payment": payment}),
         json!({"buyer": buyer(1), "payment": {"method": "card"}}),
         json!({"buyer": buyer(1), "payment": {"method": "card", "token": 7}}),
         json!({"buyer": buyer(1), "payment": payment, "total": 1}),
@@ -201,6 +208,10 @@ fn a_missing_or_mistyped_field_leaks_no_seat() {
         ("email", "ana@"),
         ("email", "ana@example.com\nx"),
         ("email", "a@b@example.com"),
+        ("language", ""),
+        ("language", "EN"),
+        ("language", "en-US"),
+        ("language", "fr"),
     ] {
         let mut person = buyer(1);
         person[field] = json!(value);

@@ -85,6 +85,33 @@ fn a_key_with_another_body_is_refused_also_after_a_restart() {
 }
 
 #[test]
+fn a_buyer_may_have_a_language_and_a_repeat_is_answered_whatever_it_is() {
+    let house = House::new();
+    let service = house.open();
+    let show = service.show();
+    let purchases: Vec<Ask> = [None, Some(json!(null)), Some(json!("es")), Some(json!("en"))]
+        .into_iter()
+        .enumerate()
+        .map(|(at, language)| {
+            let mut person = buyer(at as u64);
+            if let Some(language) = language {
+                person["language"] = language;
+            }
+            let held = service.hold(&show, &[&format!("Platea-A-{}", at + 1)]);
+            held.purchase_as(&person, "tok_visa").key(&format!("p-{at}"))
+        })
+        .collect();
+    let paid: Vec<_> = purchases.iter().map(|ask| service.send(ask.clone()).expect(201)).collect();
+    drop(service);
+    let service = house.open();
+    for (ask, paid) in purchases.iter().zip(&paid) {
+        let again = service.send(ask.clone());
+        assert_eq!((again.expect(201), again.replayed()), (paid.clone(), true));
+    }
+    assert_eq!(house.charges().len(), purchases.len());
+}
+
+#[test]
 fn one_key_means_other_things_on_other_routes_and_shows() {
     let house = House::new();
     let service = house.open();

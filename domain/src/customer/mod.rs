@@ -26,7 +26,7 @@ pub struct PlaceholderCreated {
 pub struct BuyerDetailsRecorded {
     /// The order that they were given with; part of the sealed data's context.
     pub order_id: OrderId,
-    /// RUT, name and e-mail, sealed with the customer's key; hexadecimal in JSON.
+    /// RUT, name, e-mail and language, sealed with the customer's key; hexadecimal in JSON.
     #[serde(with = "hexadecimal")]
     pub sealed: Vec<u8>,
     /// When.

@@ -4,8 +4,9 @@
 mod sheets;
 
 use std::path::PathBuf;
-use ticketflow_documents::{Language, Place, ReceiptKind, render_receipt, render_tickets};
-use ticketflow_domain::ShowId;
+use ticketflow_documents::{Place, render_receipt, render_tickets};
+use ticketflow_domain::billing::DocumentType;
+use ticketflow_domain::{Language, ShowId};
 
 fn main() {
     let folder = PathBuf::from(std::env::args().nth(1).expect("usage: samples FOLDER"));
@@ -35,7 +36,7 @@ fn main() {
         let note = sheets::credit_note(language);
         save(&format!("credit-note-{name}.pdf"), render_receipt(&note).expect("the sample is sound"));
         let mut payment = sheets::boleta(language);
-        payment.kind = ReceiptKind::PaymentReceipt;
+        payment.document_type = DocumentType::Receipt;
         payment.is_demo = false;
         payment.stamp = None;
         payment.lines = (0..30).map(|_| payment.lines[0].clone()).collect();

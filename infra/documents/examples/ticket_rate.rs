@@ -7,7 +7,8 @@
 mod sheets;
 
 use rustix::time::{ClockId, clock_gettime};
-use ticketflow_documents::{Language, render_receipt, render_tickets};
+use ticketflow_documents::{render_receipt, render_tickets};
+use ticketflow_domain::Language;
 
 fn main() {
     let seconds = std::env::args().nth(1).and_then(|it| it.parse().ok()).unwrap_or(10.0);

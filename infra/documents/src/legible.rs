@@ -3,6 +3,7 @@
 //!
 //! Whether the font has a glyph is [`crate::typeface`]'s question; it puts [`PLACEHOLDER`] where there is none.
 
+use ticketflow_words::{joins, steers};
 use unicode_segmentation::UnicodeSegmentation;
 
 /// Stands for a grapheme that the font cannot show.
@@ -37,14 +38,9 @@ pub(crate) fn one_line(text: &str, limit: usize) -> String {
     line
 }
 
-/// Characters that draw nothing and change how others are drawn, read or processed.
-fn is_invisible(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
-            | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
-            | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}'
-            | '\u{E0000}'..='\u{E0FFF}')
+/// Characters that draw nothing here: the fonts have no pictures that could be joined or varied.
+const fn is_invisible(c: char) -> bool {
+    steers(c) || joins(c)
 }
 
 #[cfg(test)]

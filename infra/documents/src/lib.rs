@@ -8,7 +8,6 @@
 mod band;
 mod canvas;
 mod codes;
-mod language;
 mod legible;
 mod output;
 mod paragraph;
@@ -18,11 +17,9 @@ mod texts;
 mod ticket;
 mod ticket_page;
 mod typeface;
-mod wording;
 
-pub use language::Language;
 pub use receipt::{
-    Buyer, FiscalStamp, Issuer, MAX_RECEIPT_LINES, ReceiptKind, ReceiptLine, ReceiptSheet, Reference,
-    RenderReceiptError, Tax, Totals, render_receipt,
+    Buyer, FiscalStamp, Issuer, MAX_RECEIPT_LINES, ReceiptLine, ReceiptSheet, Reference, RenderReceiptError,
+    Tax, Totals, render_receipt,
 };
 pub use ticket::{MAX_TICKETS, Place, RenderTicketsError, Ticket, TicketSheet, render_tickets};

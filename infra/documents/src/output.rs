@@ -3,12 +3,12 @@
 //! Nothing in a file depends on when or where it is made: it has no date, and its id is a hash of its content.
 
 use crate::canvas::{Canvas, MILLIMETRE};
-use crate::language::Language;
 use crate::legible::one_line;
 use krilla::Document;
 use krilla::error::KrillaError;
 use krilla::metadata::Metadata;
 use krilla::page::PageSettings;
+use ticketflow_domain::Language;
 
 const PRODUCER: &str = concat!("TicketFlow ", env!("CARGO_PKG_VERSION"));
 /// The longest title, in graphemes.

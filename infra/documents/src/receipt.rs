@@ -4,60 +4,15 @@
 //! corrected by its printer.
 
 use crate::codes::{Modules, NoStamp, stamp};
-use crate::language::Language;
 use crate::output::Output;
 use crate::receipt_page;
-use crate::texts::{Texts, fill};
 use jiff::civil::Date;
-use ticketflow_domain::{Money, Rut};
+use ticketflow_domain::billing::DocumentType;
+use ticketflow_domain::{Language, Money, Rut};
+use ticketflow_words::document_title;
 
 /// The most lines of one document.
 pub const MAX_RECEIPT_LINES: usize = 500;
-
-/// What a document is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReceiptKind {
-    /// Says that a payment was received; no tax document.
-    PaymentReceipt,
-    /// Says that a payment was given back; no tax document.
-    RefundReceipt,
-    /// Boleta electrónica, document type 39 of the SII.
-    ElectronicBoleta,
-    /// Boleta exenta electrónica, document type 41 of the SII.
-    ExemptElectronicBoleta,
-    /// Nota de crédito electrónica, document type 61 of the SII.
-    ElectronicCreditNote,
-}
-
-impl ReceiptKind {
-    /// Whether it is a document of the SII.
-    pub const fn is_fiscal(self) -> bool {
-        match self {
-            Self::PaymentReceipt | Self::RefundReceipt => false,
-            Self::ElectronicBoleta | Self::ExemptElectronicBoleta | Self::ElectronicCreditNote => true,
-        }
-    }
-
-    pub(crate) const fn name(self, texts: &Texts) -> &'static str {
-        match self {
-            Self::PaymentReceipt => texts.payment_receipt,
-            Self::RefundReceipt => texts.refund_receipt,
-            Self::ElectronicBoleta => texts.electronic_boleta,
-            Self::ExemptElectronicBoleta => texts.exempt_electronic_boleta,
-            Self::ElectronicCreditNote => texts.electronic_credit_note,
-        }
-    }
-
-    /// `Boleta electrónica N.º 12`.
-    pub(crate) fn title(self, folio: u64, texts: &Texts) -> String {
-        format!("{} {}", self.name(texts), number(folio, texts))
-    }
-}
-
-/// `N.º 12`.
-pub(crate) fn number(folio: u64, texts: &Texts) -> String {
-    fill(texts.numbered, &[("folio", &folio.to_string())])
-}
 
 /// One document. No `Debug`: it names a person.
 #[derive(Clone)]
@@ -67,7 +22,7 @@ pub struct ReceiptSheet {
     /// Marks every page as worth nothing to the tax office.
     pub is_demo: bool,
     /// What it is.
-    pub kind: ReceiptKind,
+    pub document_type: DocumentType,
     /// Its number among those of its kind.
     pub folio: u64,
     /// Who issues it.
@@ -114,7 +69,7 @@ pub struct Buyer {
 #[derive(Debug, Clone)]
 pub struct Reference {
     /// What it is.
-    pub kind: ReceiptKind,
+    pub document_type: DocumentType,
     /// Its number.
     pub folio: u64,
     /// Its date.
@@ -203,7 +158,8 @@ pub fn render_receipt(sheet: &ReceiptSheet) -> Result<Vec<u8>, RenderReceiptErro
         NoStamp::Characters => RenderReceiptError::StampCharacters,
         NoStamp::TooLong => RenderReceiptError::StampTooLong,
     })?;
-    let mut output = Output::new(&sheet.kind.title(sheet.folio, sheet.language.texts()), sheet.language);
+    let title = document_title(sheet.language, sheet.document_type, sheet.folio);
+    let mut output = Output::new(&title, sheet.language);
     receipt_page::draw(&mut output, sheet, stamp.as_ref());
     output.finish().map_err(RenderReceiptError::Pdf)
 }

@@ -6,12 +6,13 @@ use crate::canvas::{Align, Area, Canvas, Colour, MILLIMETRE, Pen};
 use crate::codes::{Modules, stamp_size};
 use crate::output::{Output, Paper};
 use crate::paragraph::{Block, Paragraph, fit, fit_balanced};
-use crate::receipt::{FiscalStamp, ReceiptSheet, number};
-use crate::texts::{Texts, fill};
+use crate::receipt::{FiscalStamp, ReceiptSheet};
+use crate::texts::Texts;
 use crate::ticket_page::demo_mark;
 use crate::typeface::Style;
-use crate::wording;
 use std::ops::Range;
+use ticketflow_domain::billing::Scheme;
+use ticketflow_words::{self as words, document_title, fill};
 
 const PAGE: Paper = Paper::A4;
 const MARGIN: f32 = 54.0;
@@ -54,14 +55,14 @@ pub(crate) fn draw(output: &mut Output, sheet: &ReceiptSheet, stamp: Option<&Mod
     let foot = sums_height(sheet).max(stamp.map_or(0.0, stamp_height));
     let pages =
         paginate(&heights, BOTTOM - first_top - TABLE_HEAD, BOTTOM - NEXT_TABLE_TOP - TABLE_HEAD, foot);
-    let texts = sheet.language.texts();
+    let texts = Texts::of(sheet.language);
     for (index, rows) in pages.iter().enumerate() {
         output.page(PAGE, |canvas| {
             let top = if index == 0 {
                 first_head(canvas, sheet, texts);
                 first_top
             } else {
-                next_head(canvas, sheet, texts);
+                next_head(canvas, sheet);
                 NEXT_TABLE_TOP
             };
             let mut y = top;
@@ -122,13 +123,13 @@ fn first_head(canvas: &mut Canvas<'_>, sheet: &ReceiptSheet, texts: &Texts) {
         let block = Block { width, lines, largest: SMALL, smallest: 7.5 };
         y = canvas.text(text, Style::REGULAR, block, MARGIN, y, Colour::QUIET) + 13.0;
     }
-    title(canvas, sheet, texts, &tax_id);
+    title(canvas, sheet, &tax_id);
     facts(canvas, sheet, texts);
     if let Some(reference) = &sheet.reference {
         let area = Area { x: MARGIN, y: TABLE_TOP - 10.0, width: INNER, height: REFERENCE_HEIGHT - 10.0 };
         canvas.rounded(area, 4.0, Colour::TINT);
-        let document = reference.kind.title(reference.folio, texts);
-        let date = wording::date(sheet.language, reference.issued_on);
+        let document = document_title(sheet.language, reference.document_type, reference.folio);
+        let date = words::date(sheet.language, reference.issued_on);
         let values = [("document", document.as_str()), ("date", &date), ("reason", &reference.reason)];
         let block = Block { width: INNER - 2.0 * CELL, lines: 2, largest: SMALL, smallest: 7.0 };
         let text = fit(&fill(texts.refers_to, &values), Style::REGULAR, block);
@@ -138,12 +139,15 @@ fn first_head(canvas: &mut Canvas<'_>, sheet: &ReceiptSheet, texts: &Texts) {
 }
 
 /// What the document is, framed: red for those of the tax office, as on all of them.
-fn title(canvas: &mut Canvas<'_>, sheet: &ReceiptSheet, texts: &Texts, tax_id: &str) {
-    let colour = if sheet.kind.is_fiscal() { Colour::ALARM } else { Colour::INK };
+fn title(canvas: &mut Canvas<'_>, sheet: &ReceiptSheet, tax_id: &str) {
+    let colour = match sheet.document_type.scheme() {
+        Scheme::Chile => Colour::ALARM,
+        Scheme::Plain => Colour::INK,
+    };
     canvas.frame(TITLE, 3.0, Pen::new(colour, 1.6));
     let centre = TITLE.x + TITLE.width / 2.0;
     let block = Block { width: TITLE.width - 24.0, lines: 2, largest: 14.0, smallest: 9.0 };
-    let name = fit_balanced(sheet.kind.name(texts), Style::BOLD, block);
+    let name = fit_balanced(words::document_name(sheet.language, sheet.document_type), Style::BOLD, block);
     let above = if tax_id.is_empty() { 0.0 } else { 23.0 };
     let height = above + name.height() + 20.0;
     let mut y = TITLE.y + (TITLE.height - height) / 2.0 + 4.5;
@@ -151,12 +155,13 @@ fn title(canvas: &mut Canvas<'_>, sheet: &ReceiptSheet, texts: &Texts, tax_id: &
         canvas.label(tax_id, Style::BOLD.tabular(), centre, y, 11.0, colour, Align::Centre);
     }
     y = canvas.paragraph(&name, centre, y + above, colour, Align::Centre) + 20.0;
-    canvas.label(&number(sheet.folio, texts), Style::BOLD.tabular(), centre, y, 14.0, colour, Align::Centre);
+    let number = words::document_number(sheet.language, sheet.folio);
+    canvas.label(&number, Style::BOLD.tabular(), centre, y, 14.0, colour, Align::Centre);
 }
 
 fn facts(canvas: &mut Canvas<'_>, sheet: &ReceiptSheet, texts: &Texts) {
     canvas.rule((MARGIN, FACTS_TOP - 18.0), (RIGHT, FACTS_TOP - 18.0), Pen::new(Colour::RULE, 0.7));
-    let date = wording::date(sheet.language, sheet.issued_on);
+    let date = words::date(sheet.language, sheet.issued_on);
     fact(canvas, texts.issued_on, &date, Style::BOLD, MARGIN, SECOND - MARGIN - 12.0);
     if let Some(buyer) = &sheet.buyer {
         fact(canvas, texts.billed_to, &buyer.name, Style::BOLD, SECOND, THIRD - SECOND - 12.0);
@@ -176,11 +181,12 @@ fn fact(canvas: &mut Canvas<'_>, label: &str, value: &str, style: Style, x: f32,
     canvas.text(value, style, block, x, FACTS_TOP + 15.0, Colour::INK);
 }
 
-fn next_head(canvas: &mut Canvas<'_>, sheet: &ReceiptSheet, texts: &Texts) {
+fn next_head(canvas: &mut Canvas<'_>, sheet: &ReceiptSheet) {
     canvas.rectangle(Area { x: 0.0, y: 0.0, width: PAGE.width, height: 8.0 }, Colour::INK);
     let block = Block { width: INNER / 2.0 - 10.0, lines: 1, largest: 10.0, smallest: 7.0 };
     canvas.text(&sheet.issuer.name, Style::BOLD, block, MARGIN, 62.0, Colour::INK);
-    let title = fit(&sheet.kind.title(sheet.folio, texts), Style::REGULAR, block);
+    let title = document_title(sheet.language, sheet.document_type, sheet.folio);
+    let title = fit(&title, Style::REGULAR, block);
     canvas.paragraph(&title, RIGHT, 62.0, Colour::INK, Align::Right);
 }
 
@@ -192,7 +198,7 @@ fn table(
     descriptions: &[Paragraph],
     top: f32,
 ) -> f32 {
-    let texts = sheet.language.texts();
+    let texts = Texts::of(sheet.language);
     canvas.rounded(Area { x: MARGIN, y: top, width: INNER, height: TABLE_HEAD }, 3.0, Colour::INK);
     let baseline = top + 15.5;
     let heads = [
@@ -218,7 +224,7 @@ fn table(
             Colour::INK,
             Align::Right,
         );
-        let amount = wording::money(sheet.language, &line.amount);
+        let amount = words::money(sheet.language, &line.amount);
         let block =
             Block { width: RIGHT - CELL - QUANTITY_RIGHT - CELL, lines: 1, largest: 10.0, smallest: 6.0 };
         canvas.paragraph(&fit(&amount, figures, block), RIGHT - CELL, baseline, Colour::INK, Align::Right);
@@ -230,7 +236,7 @@ fn table(
 
 /// Name and figure of every sum but the total.
 fn parts(sheet: &ReceiptSheet, texts: &Texts) -> Vec<(String, String)> {
-    let money = |amount| wording::money(sheet.language, amount);
+    let money = |amount| words::money(sheet.language, amount);
     let totals = &sheet.totals;
     let net = totals.net.as_ref().map(|net| (texts.net.to_owned(), money(net)));
     let tax = totals
@@ -242,7 +248,7 @@ fn parts(sheet: &ReceiptSheet, texts: &Texts) -> Vec<(String, String)> {
 }
 
 fn sums_height(sheet: &ReceiptSheet) -> f32 {
-    16.0 + SUM_ROW * parts(sheet, sheet.language.texts()).len() as f32 + 46.0
+    16.0 + SUM_ROW * parts(sheet, Texts::of(sheet.language)).len() as f32 + 46.0
 }
 
 fn sums(canvas: &mut Canvas<'_>, sheet: &ReceiptSheet, texts: &Texts, top: f32) {
@@ -257,7 +263,7 @@ fn sums(canvas: &mut Canvas<'_>, sheet: &ReceiptSheet, texts: &Texts, top: f32) 
     canvas.rounded(area, 4.0, Colour::TINT);
     let baseline = area.y + 23.5;
     canvas.label(texts.total, Style::BOLD, SUM_LEFT + CELL, baseline, 12.0, Colour::INK, Align::Left);
-    let total = wording::money(sheet.language, &sheet.totals.total);
+    let total = words::money(sheet.language, &sheet.totals.total);
     let block = Block { width: area.width - 70.0, lines: 1, largest: 17.0, smallest: 7.0 };
     let total = fit(&total, Style::BOLD.tracked(-0.01).tabular(), block);
     canvas.paragraph(&total, RIGHT - CELL, baseline, Colour::INK, Align::Right);

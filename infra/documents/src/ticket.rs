@@ -2,12 +2,12 @@
 
 use crate::band::Band;
 use crate::codes::{Modules, qr};
-use crate::language::Language;
 use crate::output::{Output, Paper};
-use crate::texts::fill;
+use crate::texts::Texts;
 use crate::ticket_page;
 use jiff::civil::DateTime;
-use ticketflow_domain::{Money, ShowId};
+use ticketflow_domain::{Language, Money, ShowId};
+use ticketflow_words::fill;
 
 /// The most tickets of one file.
 pub const MAX_TICKETS: usize = 200;
@@ -98,7 +98,7 @@ pub fn render_tickets(sheet: &TicketSheet) -> Result<Vec<u8>, RenderTicketsError
             qr(&ticket.code).ok_or(RenderTicketsError::CodeTooLong { number: index + 1 })
         });
     let codes: Vec<Modules> = codes.collect::<Result<_, _>>()?;
-    let title = fill(sheet.language.texts().tickets_title, &[("show", &sheet.show)]);
+    let title = fill(Texts::of(sheet.language).tickets_title, &[("show", &sheet.show)]);
     let mut output = Output::new(&title, sheet.language);
     let band = Band::of(sheet.show_id);
     for (index, code) in codes.iter().enumerate() {

@@ -7,10 +7,10 @@ use crate::canvas::{Align, Area, Canvas, Colour, Pen};
 use crate::codes::{Modules, QR_QUIET_MODULES};
 use crate::output::Paper;
 use crate::paragraph::{Block, fit, fit_balanced};
-use crate::texts::{Texts, fill};
+use crate::texts::Texts;
 use crate::ticket::{Place, Ticket, TicketSheet};
 use crate::typeface::Style;
-use crate::wording;
+use ticketflow_words::{self as words, fill};
 
 const PAGE: Paper = Paper::A5;
 const MARGIN: f32 = 32.0;
@@ -35,7 +35,7 @@ const LABEL_SIZE: f32 = 7.5;
 
 /// Draws one ticket of the sheet.
 pub(crate) fn draw(canvas: &mut Canvas<'_>, sheet: &TicketSheet, index: usize, code: &Modules, band: &Band) {
-    let texts = sheet.language.texts();
+    let texts = Texts::of(sheet.language);
     let ticket = &sheet.tickets[index];
     canvas.rectangle(
         Area { x: 0.0, y: STUB_TOP, width: PAGE.width, height: PAGE.height - STUB_TOP },
@@ -69,15 +69,15 @@ fn head(canvas: &mut Canvas<'_>, sheet: &TicketSheet, index: usize, band: &Band)
     let area = Area { x: 0.0, y: 0.0, width: PAGE.width, height: BAND_HEIGHT };
     band.draw(canvas, area, number - 24.0);
     let (n, total) = ((index + 1).to_string(), sheet.tickets.len().to_string());
-    let count = fill(sheet.language.texts().ticket_number, &[("n", &n), ("total", &total)]);
+    let count = fill(Texts::of(sheet.language).ticket_number, &[("n", &n), ("total", &total)]);
     canvas.label(&count, Style::BOLD.tracked(0.03), MARGIN, number, 9.5, band.accent, Align::Left);
     canvas.paragraph(&title, MARGIN, first, band.title, Align::Left);
 }
 
 fn facts(canvas: &mut Canvas<'_>, sheet: &TicketSheet, ticket: &Ticket, texts: &Texts) {
-    let date = wording::long_date(sheet.language, sheet.starts_at.date());
-    let time = wording::time(sheet.language, sheet.starts_at.time());
-    let price = wording::money(sheet.language, &ticket.price);
+    let date = words::long_date(sheet.language, sheet.starts_at.date());
+    let time = words::time(sheet.language, sheet.starts_at.time());
+    let price = words::money(sheet.language, &ticket.price);
     let first = SECOND - MARGIN - 14.0;
     let second = PAGE.width - MARGIN - SECOND;
     fact(canvas, texts.when, &date, MARGIN, 238.0, first);

@@ -5,14 +5,16 @@
 use jiff::{Timestamp, tz::TimeZone};
 use std::hint::black_box;
 use std::time::Instant;
-use ticketflow_domain::{Currency, Money};
+use ticketflow_domain::{Currency, Language, Money};
 use ticketflow_mail::{
-    Attachment, Language, MailKind, MailTransport, MediaType, MessageId, OrderMail, Seat, compose,
+    Attachment, CalendarEntry, MailKind, MailTransport, MediaType, MessageId, OrderMail, Seat, compose,
 };
 
 const PDF_BYTES: usize = 40_000;
 
 fn order() -> OrderMail {
+    let seat = |n: u32| Seat { label: format!("Fila C, asiento {n}"), zone: "Platea".to_owned() };
+    let seats: Vec<Seat> = (1..=4).map(seat).collect();
     OrderMail {
         kind: MailKind::Confirmation,
         language: Language::Spanish,
@@ -24,10 +26,9 @@ fn order() -> OrderMail {
         show: "La ñandú y el sueño".to_owned(),
         venue: "Sala Grande, Calle Inventada 123, Valparaíso".to_owned(),
         starts_at: Timestamp::from_second(1_810_000_000).expect("within range").to_zoned(TimeZone::UTC),
-        seats: (1..=4)
-            .map(|n| Seat { label: format!("Fila C, asiento {n}"), zone: "Platea".to_owned() })
-            .collect(),
+        seats: seats.clone(),
         total: Money { amount: 100_000, currency: Currency::CLP },
+        entry: CalendarEntry { sequence: 0, seats },
         order: "01KB2R5T7W9YAC4EG6HJ8KMNPQ".parse().expect("an id"),
         order_page: Some("https://entradas.example.cl/orders/01KB2R5T7W9YAC4EG6HJ8KMNPQ".to_owned()),
         receipt: None,

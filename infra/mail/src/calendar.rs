@@ -1,24 +1,85 @@
-//! The show as a calendar file (RFC 5545), for whoever wants to be reminded.
+//! The show as an entry in the buyer's calendar (RFC 5545), and what the order's later mails make of it (RFC 5546): a refund of a part
+//! lists what is left, a refund of all that was left takes the entry back.
 //!
 //! Lines are of at most 75 octets, ended by CRLF; what a text has in it cannot end one. The same mail gives the same file, and
-//! another mail about the same order gives the same event.
+//! another mail about the same order gives the same entry: its identity is the order's, and programs keep the highest sequence.
 
-use crate::order_mail::OrderMail;
-use crate::page::Page;
+use crate::order_mail::{CalendarEntry, OrderMail};
+use crate::page::{Page, listed};
+use crate::texts::Texts;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use lettre::Address;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-/// What a mail saves it as, in every language.
-pub(crate) const FILE_NAME: &str = "calendar.ics";
 /// RFC 5545, 3.1, without the line end.
 const MAX_OCTETS: usize = 75;
+/// Of those that an address may have: what means something in the link to it, or may not stand in a link (RFC 6068).
+const NOT_IN_A_LINK: &AsciiSet = &CONTROLS
+    .add(b'#')
+    .add(b'&')
+    .add(b'/')
+    .add(b'=')
+    .add(b'?')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
 
-/// The file. `domain` is the sender's: it makes the event's identity one of its own.
-pub(crate) fn calendar(mail: &OrderMail, page: &Page, domain: &str, stamp: Timestamp) -> String {
+/// What a program does with the file (RFC 5546, 1.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Method {
+    /// It has the entry as it is here.
+    Publish,
+    /// It has the entry no more.
+    Cancel,
+}
+
+impl Method {
+    pub(crate) fn of(entry: &CalendarEntry) -> Self {
+        if entry.seats.is_empty() { Self::Cancel } else { Self::Publish }
+    }
+
+    /// What the file is saved as, in every language.
+    pub(crate) const fn file_name(self) -> &'static str {
+        match self {
+            Self::Publish => "calendar.ics",
+            Self::Cancel => "calendar-cancel.ics",
+        }
+    }
+
+    /// With the method, which has to be that of the file (RFC 6047, 2.4).
+    pub(crate) const fn media_type(self) -> &'static str {
+        match self {
+            Self::Publish => "text/calendar; charset=utf-8; method=PUBLISH",
+            Self::Cancel => "text/calendar; charset=utf-8; method=CANCEL",
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Publish => "PUBLISH",
+            Self::Cancel => "CANCEL",
+        }
+    }
+
+    const fn status(self) -> &'static str {
+        match self {
+            Self::Publish => "CONFIRMED",
+            Self::Cancel => "CANCELLED",
+        }
+    }
+}
+
+/// The file. The sender organises: its domain makes the entry's identity one of its own, and it alone takes the entry back.
+pub(crate) fn calendar(mail: &OrderMail, page: &Page, sender: &Address, stamp: Timestamp) -> String {
     let mut file = String::with_capacity(1_024);
-    let seats: Vec<String> = page.seats.iter().map(|seat| format!("{}, {}", seat.zone, seat.label)).collect();
-    let mut description = seats;
-    description.extend(page.more_seats.clone());
+    let method = Method::of(&mail.entry);
+    let (listed, more) = listed(&mail.entry.seats, Texts::of(mail.language));
+    let mut description: Vec<String> =
+        listed.iter().map(|seat| format!("{}, {}", seat.zone, seat.label)).collect();
+    description.extend(more);
     description.push(format!("{}: {}", page.order_name, page.order));
     let (starts_at, stamp) = (utc(mail.starts_at.timestamp()), utc(stamp));
     for (name, value) in [
@@ -26,10 +87,19 @@ pub(crate) fn calendar(mail: &OrderMail, page: &Page, domain: &str, stamp: Times
         ("VERSION", "2.0"),
         ("PRODID", "-//TicketFlow//Mail//EN"),
         ("CALSCALE", "GREGORIAN"),
-        ("METHOD", "PUBLISH"),
+        ("METHOD", method.name()),
         ("BEGIN", "VEVENT"),
-        ("UID", &format!("{}@{domain}", mail.order)),
-        ("DTSTAMP", &stamp),
+        ("UID", &format!("{}@{}", mail.order, sender.domain())),
+    ] {
+        line(&mut file, name, value);
+    }
+    // The first has none, which means 0.
+    if mail.entry.sequence > 0 {
+        line(&mut file, "SEQUENCE", &mail.entry.sequence.to_string());
+    }
+    for (name, value) in [
+        ("DTSTAMP", stamp.as_str()),
+        ("ORGANIZER", &format!("mailto:{}", utf8_percent_encode(sender.as_ref(), NOT_IN_A_LINK))),
         // When it ends is nobody's to know; an event without an end is at its start.
         ("DTSTART", &starts_at),
         ("SUMMARY", &text(&page.show)),
@@ -41,7 +111,7 @@ pub(crate) fn calendar(mail: &OrderMail, page: &Page, domain: &str, stamp: Times
     if let Some(link) = &page.link {
         line(&mut file, "URL", link);
     }
-    for (name, value) in [("STATUS", "CONFIRMED"), ("END", "VEVENT"), ("END", "VCALENDAR")] {
+    for (name, value) in [("STATUS", method.status()), ("END", "VEVENT"), ("END", "VCALENDAR")] {
         line(&mut file, name, value);
     }
     file

@@ -5,9 +5,9 @@
 
 use crate::address::parse_address;
 use crate::attachment_name::attachment_name;
-use crate::calendar;
+use crate::calendar::{self, Method};
 use crate::message_id::MessageId;
-use crate::order_mail::{MailKind, OrderMail};
+use crate::order_mail::OrderMail;
 use crate::page::Page;
 use jiff::Timestamp;
 use lettre::Address;
@@ -123,7 +123,7 @@ pub fn compose(mail: &OrderMail, id: &MessageId, date: Timestamp) -> Result<Mail
     headers.insert_raw(verbatim("Content-Language", mail.language.tag().to_owned()));
     headers.set(MIME_VERSION_1_0);
     let mut content = headers.to_string().into_bytes();
-    content.extend(parts(mail, &page, id, sender.domain(), date).formatted());
+    content.extend(parts(mail, &page, id, &sender, date).formatted());
     if content.len() > MAX_MAIL_BYTES {
         return Err(ComposeError::TooLarge { bytes: content.len() });
     }
@@ -151,8 +151,8 @@ fn is_link(link: &str) -> bool {
     has_scheme && is_clean && link.len() <= MAX_LINK_BYTES
 }
 
-/// The text in both forms, then the files.
-fn parts(mail: &OrderMail, page: &Page, id: &MessageId, domain: &str, date: Timestamp) -> MultiPart {
+/// The text in both forms, then the files, then the calendar.
+fn parts(mail: &OrderMail, page: &Page, id: &MessageId, sender: &Address, date: Timestamp) -> MultiPart {
     let both = MultiPart::alternative()
         .boundary(boundary("text", id))
         .singlepart(SinglePart::plain(page.text()))
@@ -162,12 +162,9 @@ fn parts(mail: &OrderMail, page: &Page, id: &MessageId, domain: &str, date: Time
         let (name, media_type) = (attachment_name(&attachment.file_name), attachment.media_type.as_str());
         all = all.singlepart(file(&name, media_type, attachment.bytes.clone()));
     }
-    if mail.kind == MailKind::Confirmation {
-        let event = calendar::calendar(mail, page, domain, date).into_bytes();
-        all =
-            all.singlepart(file(calendar::FILE_NAME, "text/calendar; charset=utf-8; method=PUBLISH", event));
-    }
-    all
+    let method = Method::of(&mail.entry);
+    let entry = calendar::calendar(mail, page, sender, date).into_bytes();
+    all.singlepart(file(method.file_name(), method.media_type(), entry))
 }
 
 /// A part that arrives byte for byte.

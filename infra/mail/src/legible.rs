@@ -1,6 +1,7 @@
 //! What of a text may stand in a line of a mail: one line of graphemes, of a bounded number, without anything that steers a
 //! header, a terminal or a reader's direction. Pure, and total: every text has a legible form, if an empty one.
 
+use ticketflow_words::steers;
 use unicode_segmentation::UnicodeSegmentation;
 
 /// A family of pictures joined into one has eleven; a letter under a tower of accents has more.
@@ -11,7 +12,8 @@ const CUT: char = '…';
 /// A text in one line: runs of white space, line ends included, are one space, and what is longer than `limit` graphemes ends
 /// with an ellipsis in place of the last of them.
 pub(crate) fn one_line(text: &str, limit: usize) -> String {
-    let visible: String = text.chars().filter(|c| c.is_whitespace() || !steers(*c)).collect();
+    let visible: String =
+        text.chars().filter(|c| c.is_whitespace() || !(steers(*c) || is_no_character(*c))).collect();
     let mut line = String::with_capacity(visible.len().min(4 * limit));
     let (mut taken, mut before_last) = (0, 0);
     for grapheme in visible.graphemes(true) {
@@ -48,14 +50,9 @@ pub(crate) fn name_of_a_person(text: &str, limit: usize) -> Option<String> {
     (!name.is_empty() && !carries_link).then_some(name)
 }
 
-/// Characters that draw nothing and change how others are drawn, read or processed. Those that join and vary pictures stay.
-const fn steers(c: char) -> bool {
-    matches!(c,
-        '\0'..='\u{1F}' | '\u{7F}'..='\u{9F}'
-        | '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
-        | '\u{180B}'..='\u{180E}' | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}'
-        | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}'
-        | '\u{FFFE}' | '\u{FFFF}' | '\u{E0000}'..='\u{E0FFF}')
+/// Code points that are no characters, for ever: some readers refuse a text that has one.
+const fn is_no_character(c: char) -> bool {
+    matches!(c, '\u{FFFE}' | '\u{FFFF}')
 }
 
 #[cfg(test)]

@@ -11,7 +11,6 @@ mod calendar;
 mod compose;
 mod connection;
 mod folder;
-mod language;
 mod legible;
 mod line_stream;
 mod message_id;
@@ -22,13 +21,11 @@ mod setting;
 mod smtp;
 mod texts;
 mod transport;
-mod wording;
 
 pub use compose::{ComposeError, MAX_MAIL_BYTES, Mail, Party, compose};
-pub use language::Language;
 pub use message_id::{InvalidMessageId, MessageId};
 pub use order_mail::{
-    Attachment, MAX_LISTED_SEATS, MailKind, MediaType, OrderMail, Receipt, ReceiptKind, Seat,
+    Attachment, CalendarEntry, MAX_LISTED_SEATS, MailKind, MediaType, OrderMail, Receipt, Seat,
 };
 pub use page::{render_html, render_text};
 pub use setting::{InvalidMailSetting, MailSetting, SmtpServerSetting};

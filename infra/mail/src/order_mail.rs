@@ -1,9 +1,8 @@
 //! What a mail about an order says, as data.
 
-use crate::language::Language;
-use crate::texts::Texts;
 use jiff::Zoned;
-use ticketflow_domain::{Money, OrderId};
+use ticketflow_domain::billing::DocumentType;
+use ticketflow_domain::{Language, Money, OrderId};
 
 /// So many seats are listed; the others are counted, and all are on the attached tickets.
 pub const MAX_LISTED_SEATS: usize = 50;
@@ -44,6 +43,8 @@ pub struct OrderMail {
     pub seats: Vec<Seat>,
     /// What was paid or given back for them.
     pub total: Money,
+    /// The order's entry in the buyer's calendar.
+    pub entry: CalendarEntry,
     /// What the buyer quotes when asking about the order.
     pub order: OrderId,
     /// The order's page, `https://` or `http://`.
@@ -63,40 +64,22 @@ pub struct Seat {
     pub zone: String,
 }
 
+/// The order's entry in a calendar, as a mail leaves it.
+#[derive(Debug, Clone)]
+pub struct CalendarEntry {
+    /// How often mails changed it: 0 for the confirmation, k for the k-th refund. Programs keep the highest that they saw.
+    pub sequence: u32,
+    /// What the buyer has of the order; without any the entry is taken back.
+    pub seats: Vec<Seat>,
+}
+
 /// A document about money.
 #[derive(Debug, Clone)]
 pub struct Receipt {
     /// What it is.
-    pub kind: ReceiptKind,
+    pub document_type: DocumentType,
     /// Its number, as it is printed.
     pub folio: String,
-}
-
-/// What a document is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReceiptKind {
-    /// Says that a payment was received; no tax document.
-    PaymentReceipt,
-    /// Says that a payment was given back; no tax document.
-    RefundReceipt,
-    /// Boleta electrónica, document type 39 of the SII.
-    ElectronicBoleta,
-    /// Boleta exenta electrónica, document type 41 of the SII.
-    ExemptElectronicBoleta,
-    /// Nota de crédito electrónica, document type 61 of the SII.
-    ElectronicCreditNote,
-}
-
-impl ReceiptKind {
-    pub(crate) const fn name(self, texts: &Texts) -> &'static str {
-        match self {
-            Self::PaymentReceipt => texts.payment_receipt,
-            Self::RefundReceipt => texts.refund_receipt,
-            Self::ElectronicBoleta => texts.electronic_boleta,
-            Self::ExemptElectronicBoleta => texts.exempt_electronic_boleta,
-            Self::ElectronicCreditNote => texts.electronic_credit_note,
-        }
-    }
 }
 
 /// A file that goes with a mail.

@@ -45,6 +45,7 @@ pub(crate) async fn page(
         key: hold.paying_key.clone().unwrap_or_else(new_key),
         problems: FieldProblems::default(),
         paying: hold.paying_key.is_some(),
+        buyer_language: hold.buyer_language(language),
     };
     let problem = attempt.paying.then_some(language.texts().advice.outcome_unknown);
     attempt.page(&portal, language, &detail, &hold, StatusCode::OK, problem)
@@ -96,15 +97,19 @@ pub(crate) async fn pay(
     let Some(hold) = RememberedHold::read(&headers, Timestamp::now()) else {
         return without_hold(&portal, &show, &headers);
     };
-    let attempt =
-        Attempt { paying: hold.paying_key.is_some(), ..Attempt::new(&fields(form), language.texts()) };
+    let attempt = Attempt::new(&fields(form), &hold, language);
     if !attempt.problems.none() {
         let (status, advice) = (StatusCode::UNPROCESSABLE_ENTITY, language.texts().advice.field_invalid);
         return attempt.again(&portal, language, &show, &hold, status, advice).await;
     }
     let form = &attempt.form;
     let purchase = Purchase {
-        buyer: Buyer { rut: &form.rut, name: &form.name, email: &form.email },
+        buyer: Buyer {
+            rut: &form.rut,
+            name: &form.name,
+            email: &form.email,
+            language: attempt.buyer_language.code(),
+        },
         payment: Payment { method: "card", token: &form.card },
     };
     let paid = portal.config.api.purchase(&show, &hold.hold_id, &hold.token, &attempt.key, &purchase).await;
@@ -128,18 +133,21 @@ struct Attempt {
     problems: FieldProblems,
     /// Whether a payment may be under way.
     paying: bool,
+    /// Of mails and documents.
+    buyer_language: Language,
 }
 
 impl Attempt {
-    fn new(fields: &Fields, texts: &'static Texts) -> Self {
+    fn new(fields: &Fields, hold: &RememberedHold, language: Language) -> Self {
         let form = BuyerForm {
             rut: wording::rut(fields.one("rut")),
             name: fields.one("name").to_owned(),
             email: fields.one("email").to_owned(),
             card: fields.one("card").to_owned(),
         };
-        let problems = check(&form, texts);
-        Self { form, key: key_of(fields), problems, paying: false }
+        let problems = check(&form, language.texts());
+        let (paying, buyer_language) = (hold.paying_key.is_some(), hold.buyer_language(language));
+        Self { form, key: key_of(fields), problems, paying, buyer_language }
     }
 
     /// What a refused payment leads to. A hold that is over leads back to the map; a payment that failed frees the
@@ -175,7 +183,7 @@ impl Attempt {
         if error.outcome_unknown() || error.code() == "payment_under_way" {
             self.paying = true;
             let now = Timestamp::now();
-            let waiting = hold.waiting_for_payment(&self.key, now);
+            let waiting = hold.waiting_for_payment(&self.key, self.buyer_language, now);
             let page = self.again(portal, language, show, &waiting, status, advice).await;
             return with_cookie(page, waiting.keep(show, now, secure));
         }

@@ -62,6 +62,9 @@ struct World {
     holds: HashMap<String, FakeHold>,
     orders: HashMap<String, Value>,
     answers: HashMap<String, Value>,
+    /// Bodies of purchases, by their keys.
+    paid_with: HashMap<String, Value>,
+    buyer_languages: Vec<String>,
     minted: u64,
     pub purchases: u64,
     hold_seconds: i64,
@@ -183,6 +186,11 @@ impl FakeApi {
     /// How many purchases took place.
     pub fn purchases(&self) -> u64 {
         self.world().purchases
+    }
+
+    /// The buyers' languages, purchase by purchase.
+    pub fn buyer_languages(&self) -> Vec<String> {
+        self.world().buyer_languages.clone()
     }
 
     /// Empties the catalogue.

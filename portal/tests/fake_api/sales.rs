@@ -116,7 +116,12 @@ pub(super) async fn purchase(
     let key = key_of(&headers);
     let mut world = api.world();
     world.expire();
+    let language = body["buyer"]["language"].as_str().expect("a page has a language").to_owned();
+    assert!(["es", "en"].contains(&language.as_str()), "the API knows no other: {language}");
     if let Some(answer) = world.answers.get(&key) {
+        if world.paid_with.get(&key) != Some(&body) {
+            return problem(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", vec![]);
+        }
         return (StatusCode::CREATED, Json(answer.clone())).into_response();
     }
     let token = headers.get("hold-token").and_then(|token| token.to_str().ok()).unwrap_or_default();
@@ -159,7 +164,9 @@ pub(super) async fn purchase(
     });
     world.orders.insert(order_id.clone(), order.clone());
     let answer = json!({ "order_id": order_id, "status": "PAID", "total": money(total), "tickets": order["tickets"], "documents": "pending", "position": order["position"] });
-    world.answers.insert(key, answer.clone());
+    world.answers.insert(key.clone(), answer.clone());
+    world.buyer_languages.push(language);
+    world.paid_with.insert(key, body.clone());
     if body["payment"]["token"] == "tok_lost_answer" && world.answers.len() % 2 == 1 {
         return (StatusCode::BAD_GATEWAY, "the connection was lost").into_response();
     }

@@ -109,6 +109,44 @@ fn an_order_has_its_receipt_and_its_tickets_to_download_and_a_mail() {
 }
 
 #[test]
+fn an_english_buyer_gets_english_papers_and_a_refund_takes_the_calendar_s_entry_back() {
+    let machine = Machine::new();
+    // Its issuer writes in Spanish.
+    let server = machine.serve(&[]);
+    let show = server.show(40);
+    let person = Buyer::numbered(7);
+    let buyer = json!({"rut": person.rut, "name": person.name, "email": person.email, "language": "en"});
+    let paid = server.purchase_as(&show, &server.hold(&show, 0), &buyer, "tok_visa");
+    assert_eq!(paid.status, 201, "{}", paid.excerpt());
+    let id = paid.json()["order_id"].as_str().expect("an order has an id").to_owned();
+    delivered(&server, &id);
+    let mail = |kind: &str| {
+        let file = format!("{kind}.{id}.1@ticketflow.example.eml");
+        std::fs::read_to_string(machine.data().join("mail").join(file)).expect("a mail")
+    };
+    let says = |mail: &str, words: [&str; 3]| {
+        for words in words {
+            assert!(mail.contains(words), "{words:?} in {mail}");
+        }
+    };
+    says(&mail("order"), ["\r\nContent-Language: en\r\n", "\"tickets.pdf\"", "method=PUBLISH"]);
+    for file in ["receipt.pdf", "tickets.pdf"] {
+        let pdf = |query: &str| server.get(&format!("/v1/orders/{id}/{file}{query}")).body;
+        assert!(pdf("") == pdf("?lang=en") && pdf("") != pdf("?lang=es"), "{file}");
+    }
+    let refunds = format!("/v1/orders/{id}/refunds");
+    let refunded = server.post(&refunds, &[("Idempotency-Key", "refund")], &json!({"reason": "rain"}));
+    assert_eq!(refunded.status, 201, "{}", refunded.excerpt());
+    server.until("the credit note is delivered", || {
+        let found = order(&server, &id);
+        found["credit_notes"].as_array().is_some_and(|notes| notes.len() == 1)
+            && found["documents"] == "delivered"
+    });
+    says(&mail("refund"), ["\r\nContent-Language: en\r\n", "\"refund-1.pdf\"", "method=CANCEL"]);
+    assert!(server.stop().success());
+}
+
+#[test]
 fn a_mail_server_that_was_away_during_many_purchases_gets_one_mail_for_each() {
     let Some(mut mails) = mail_server() else { return };
     mails.process().kill();

@@ -4,9 +4,6 @@ use super::Texts;
 
 /// The table.
 pub(crate) static ENGLISH: Texts = Texts {
-    long_date: "{weekday} {day} {month} {year}",
-    date: "{day} {month} {year}",
-    time: "{time}",
     demo: "DEMO, SIN VALIDEZ TRIBUTARIA · DEMO, NOT A TAX DOCUMENT",
     tickets_title: "Tickets: {show}",
     ticket_number: "Ticket {n} of {total}",
@@ -21,12 +18,6 @@ pub(crate) static ENGLISH: Texts = Texts {
     place: "Place",
     general_admission: "General admission",
     order: "Order",
-    payment_receipt: "Payment receipt",
-    refund_receipt: "Refund receipt",
-    electronic_boleta: "Electronic receipt (boleta electrónica)",
-    exempt_electronic_boleta: "Exempt electronic receipt (boleta exenta electrónica)",
-    electronic_credit_note: "Electronic credit note (nota de crédito electrónica)",
-    numbered: "No. {folio}",
     tax_id: "RUT",
     issued_on: "Date of issue",
     billed_to: "Billed to",
@@ -41,19 +32,4 @@ pub(crate) static ENGLISH: Texts = Texts {
     page: "Page {n} of {total}",
     stamp: "Timbre Electrónico SII",
     resolution: "Res. {number} de {year} · Verifique documento: {address}",
-    weekdays: ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"],
-    months: [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ],
 };

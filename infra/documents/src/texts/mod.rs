@@ -1,21 +1,19 @@
 //! Every sentence of the documents, one table per language. A sentence missing in a language does not compile.
 //!
-//! `{name}` in a sentence is replaced by [`fill`].
+//! `{name}` in a sentence is replaced by [`ticketflow_words::fill`].
 
 mod english;
 mod spanish;
 
-pub(crate) use english::ENGLISH;
-pub(crate) use spanish::SPANISH;
+use english::ENGLISH;
+use spanish::SPANISH;
+use ticketflow_domain::Language;
 
 macro_rules! texts {
     ($($(#[$group:meta])* $name:ident,)+) => {
         /// The sentences of one language.
         pub(crate) struct Texts {
             $($(#[$group])* pub(crate) $name: &'static str,)+
-            /// From Monday.
-            pub(crate) weekdays: [&'static str; 7],
-            pub(crate) months: [&'static str; 12],
         }
 
         impl Texts {
@@ -29,14 +27,10 @@ macro_rules! texts {
 }
 
 texts! {
-    /// Dates.
-    long_date, date, time,
     /// On every document.
     demo,
     /// Tickets.
     tickets_title, ticket_number, when, doors_time, venue, buyer, price, zone, row, seat, place, general_admission, order,
-    /// Receipts: what they are.
-    payment_receipt, refund_receipt, electronic_boleta, exempt_electronic_boleta, electronic_credit_note, numbered,
     /// Receipts: who and when.
     tax_id, issued_on, billed_to,
     /// Receipts: the table.
@@ -45,18 +39,14 @@ texts! {
     stamp, resolution,
 }
 
-/// A sentence with its `{name}`s replaced.
-pub(crate) fn fill(sentence: &str, values: &[(&str, &str)]) -> String {
-    let mut filled = String::with_capacity(sentence.len() + 32);
-    let mut rest = sentence;
-    while let Some((before, after)) = rest.split_once('{') {
-        let (name, after) = after.split_once('}').unwrap_or((after, ""));
-        filled.push_str(before);
-        filled.push_str(values.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value));
-        rest = after;
+impl Texts {
+    /// Those of a language.
+    pub(crate) const fn of(language: Language) -> &'static Self {
+        match language {
+            Language::Spanish => &SPANISH,
+            Language::English => &ENGLISH,
+        }
     }
-    filled.push_str(rest);
-    filled
 }
 
 #[cfg(test)]
@@ -80,11 +70,5 @@ mod tests {
             assert!(!spanish.is_empty() && !english.is_empty(), "{name}");
             assert_eq!(names(spanish), names(english), "{name}");
         }
-    }
-
-    #[test]
-    fn a_value_is_put_in_as_it_is() {
-        assert_eq!(fill("{a} de {b}", &[("a", "{b}"), ("b", "2")]), "{b} de 2");
-        assert_eq!(fill("sin nombres", &[]), "sin nombres");
     }
 }

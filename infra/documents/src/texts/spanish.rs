@@ -4,9 +4,6 @@ use super::Texts;
 
 /// The table.
 pub(crate) static SPANISH: Texts = Texts {
-    long_date: "{weekday} {day} de {month} de {year}",
-    date: "{day} de {month} de {year}",
-    time: "{time} h",
     demo: "DEMO, SIN VALIDEZ TRIBUTARIA",
     tickets_title: "Entradas: {show}",
     ticket_number: "Entrada {n} de {total}",
@@ -21,12 +18,6 @@ pub(crate) static SPANISH: Texts = Texts {
     place: "Ubicación",
     general_admission: "Entrada general",
     order: "Orden",
-    payment_receipt: "Comprobante de pago",
-    refund_receipt: "Comprobante de devolución",
-    electronic_boleta: "Boleta electrónica",
-    exempt_electronic_boleta: "Boleta exenta electrónica",
-    electronic_credit_note: "Nota de crédito electrónica",
-    numbered: "N.º {folio}",
     tax_id: "RUT",
     issued_on: "Fecha de emisión",
     billed_to: "Señor(a)",
@@ -41,19 +32,4 @@ pub(crate) static SPANISH: Texts = Texts {
     page: "Página {n} de {total}",
     stamp: "Timbre Electrónico SII",
     resolution: "Res. {number} de {year} · Verifique documento: {address}",
-    weekdays: ["lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo"],
-    months: [
-        "enero",
-        "febrero",
-        "marzo",
-        "abril",
-        "mayo",
-        "junio",
-        "julio",
-        "agosto",
-        "septiembre",
-        "octubre",
-        "noviembre",
-        "diciembre",
-    ],
 };

@@ -2,9 +2,9 @@
 
 use crate::{hostile_texts, sheets, tools};
 use rxing::BarcodeFormat;
-use ticketflow_documents::{
-    Language, MAX_RECEIPT_LINES, ReceiptKind, ReceiptSheet, RenderReceiptError, render_receipt,
-};
+use ticketflow_documents::{MAX_RECEIPT_LINES, ReceiptSheet, RenderReceiptError, render_receipt};
+use ticketflow_domain::Language;
+use ticketflow_domain::billing::DocumentType;
 
 /// What the tax office asks of a stamp, at least.
 const RESOLUTION: u32 = 200;
@@ -60,7 +60,7 @@ fn a_credit_note_names_the_document_that_it_corrects() {
 #[test]
 fn a_receipt_without_tax_stamp_and_buyer_has_no_place_for_them() {
     let mut sheet = sheets::boleta(Language::Spanish);
-    sheet.kind = ReceiptKind::PaymentReceipt;
+    sheet.document_type = DocumentType::Receipt;
     (sheet.stamp, sheet.buyer, sheet.totals.net, sheet.totals.tax) = (None, None, None, None);
     let pdf = render_receipt(&sheet).unwrap();
     let Some(words) = tools::words(&pdf) else { return };

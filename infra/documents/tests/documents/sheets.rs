@@ -2,10 +2,10 @@
 
 use jiff::civil;
 use ticketflow_documents::{
-    Buyer, FiscalStamp, Issuer, Language, Place, ReceiptKind, ReceiptLine, ReceiptSheet, Reference, Tax,
-    Ticket, TicketSheet, Totals,
+    Buyer, FiscalStamp, Issuer, Place, ReceiptLine, ReceiptSheet, Reference, Tax, Ticket, TicketSheet, Totals,
 };
-use ticketflow_domain::{Currency, Money, ShowId};
+use ticketflow_domain::billing::DocumentType;
+use ticketflow_domain::{Currency, Language, Money, ShowId};
 
 /// As long as a ticket code is, in its alphabet: no two are alike.
 pub(crate) fn code(number: usize) -> String {
@@ -70,7 +70,7 @@ pub(crate) fn boleta(language: Language) -> ReceiptSheet {
     ReceiptSheet {
         language,
         is_demo: true,
-        kind: ReceiptKind::ElectronicBoleta,
+        document_type: DocumentType::TaxedReceipt,
         folio: 12,
         issuer: Issuer {
             name: "Producciones Ñuñoa SpA".to_owned(),
@@ -107,10 +107,10 @@ pub(crate) fn boleta(language: Language) -> ReceiptSheet {
 
 pub(crate) fn credit_note(language: Language) -> ReceiptSheet {
     ReceiptSheet {
-        kind: ReceiptKind::ElectronicCreditNote,
+        document_type: DocumentType::FiscalCreditNote,
         folio: 3,
         reference: Some(Reference {
-            kind: ReceiptKind::ElectronicBoleta,
+            document_type: DocumentType::TaxedReceipt,
             folio: 12,
             issued_on: civil::date(2026, 11, 27),
             reason: "Devolución de una entrada.".to_owned(),

@@ -2,7 +2,8 @@
 
 use crate::{hostile_texts, sheets, tools};
 use rxing::BarcodeFormat;
-use ticketflow_documents::{Language, MAX_TICKETS, Place, RenderTicketsError, render_tickets};
+use ticketflow_documents::{MAX_TICKETS, Place, RenderTicketsError, render_tickets};
+use ticketflow_domain::Language;
 
 /// Enough for a phone's camera.
 const RESOLUTION: u32 = 150;

@@ -4,7 +4,6 @@ use super::Texts;
 
 /// The table.
 pub(crate) static ENGLISH: Texts = Texts {
-    date_time: "{weekday} {day} {month} {year}, {time}",
     demo: "DEMO: this order is not real and has no fiscal validity.",
     demo_subject: "[DEMO] {subject}",
     greeting: "Hello {name},",
@@ -30,25 +29,6 @@ pub(crate) static ENGLISH: Texts = Texts {
     refund_total: "Total refunded",
     refund_arrives: "The money goes back to the same means of payment. Depending on your bank, it may take some working days to show up.",
     refund_tickets_void: "Refunded tickets are no longer valid for entry.",
-    payment_receipt: "Payment receipt",
-    refund_receipt: "Refund receipt",
-    electronic_boleta: "Electronic receipt (boleta electrónica)",
-    exempt_electronic_boleta: "Exempt electronic receipt (boleta exenta electrónica)",
-    electronic_credit_note: "Electronic credit note (nota de crédito electrónica)",
-    numbered: "No. {folio}",
-    weekdays: ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"],
-    months: [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ],
+    refund_calendar: "With the file {file} your calendar shows the tickets that you still have.",
+    refund_calendar_cancel: "The file {file} takes the show off your calendar.",
 };

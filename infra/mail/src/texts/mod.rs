@@ -1,21 +1,19 @@
 //! Every sentence of the mails, one table per language. A sentence missing in a language does not compile.
 //!
-//! `{name}` in a sentence is replaced by [`fill`].
+//! `{name}` in a sentence is replaced by [`ticketflow_words::fill`].
 
 mod english;
 mod spanish;
 
-pub(crate) use english::ENGLISH;
-pub(crate) use spanish::SPANISH;
+use english::ENGLISH;
+use spanish::SPANISH;
+use ticketflow_domain::Language;
 
 macro_rules! texts {
     ($($(#[$group:meta])* $name:ident,)+) => {
         /// The sentences of one language.
         pub(crate) struct Texts {
             $($(#[$group])* pub(crate) $name: &'static str,)+
-            /// From Monday.
-            pub(crate) weekdays: [&'static str; 7],
-            pub(crate) months: [&'static str; 12],
         }
 
         impl Texts {
@@ -29,7 +27,6 @@ macro_rules! texts {
 }
 
 texts! {
-    date_time,
     /// On every mail.
     demo, demo_subject, greeting, greeting_nobody, when, venue, order, attached, see_order, footer,
     /// Seats.
@@ -38,22 +35,17 @@ texts! {
     confirmation_subject, confirmation_heading, confirmation_intro, confirmation_total, at_the_door, add_to_calendar,
     /// When seats were given back.
     refund_subject, refund_heading, refund_intro, refund_total, refund_arrives, refund_tickets_void,
-    /// Documents about money.
-    payment_receipt, refund_receipt, electronic_boleta, exempt_electronic_boleta, electronic_credit_note, numbered,
+    refund_calendar, refund_calendar_cancel,
 }
 
-/// A sentence with its `{name}`s replaced, each once: a value that has braces keeps them.
-pub(crate) fn fill(sentence: &str, values: &[(&str, &str)]) -> String {
-    let mut filled = String::with_capacity(sentence.len() + 32);
-    let mut rest = sentence;
-    while let Some((before, after)) = rest.split_once('{') {
-        let (name, after) = after.split_once('}').unwrap_or((after, ""));
-        filled.push_str(before);
-        filled.push_str(values.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value));
-        rest = after;
+impl Texts {
+    /// Those of a language.
+    pub(crate) const fn of(language: Language) -> &'static Self {
+        match language {
+            Language::Spanish => &SPANISH,
+            Language::English => &ENGLISH,
+        }
     }
-    filled.push_str(rest);
-    filled
 }
 
 #[cfg(test)]
@@ -73,10 +65,5 @@ mod tests {
             assert!(!spanish.is_empty() && !english.is_empty(), "{name}");
             assert_eq!(names(spanish), names(english), "{name}");
         }
-    }
-
-    #[test]
-    fn a_value_is_put_in_as_it_is() {
-        assert_eq!(fill("{a} de {b}", &[("a", "{b}"), ("b", "2")]), "{b} de 2");
     }
 }

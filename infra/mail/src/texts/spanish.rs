@@ -4,7 +4,6 @@ use super::Texts;
 
 /// The table.
 pub(crate) static SPANISH: Texts = Texts {
-    date_time: "{weekday} {day} de {month} de {year}, {time}",
     demo: "DEMO: esta compra no es real y no tiene validez tributaria.",
     demo_subject: "[DEMO] {subject}",
     greeting: "Hola, {name}:",
@@ -30,25 +29,6 @@ pub(crate) static SPANISH: Texts = Texts {
     refund_total: "Total devuelto",
     refund_arrives: "El dinero vuelve al mismo medio de pago. Según tu banco, puede tardar unos días hábiles en aparecer.",
     refund_tickets_void: "Las entradas devueltas ya no sirven para entrar.",
-    payment_receipt: "Comprobante de pago",
-    refund_receipt: "Comprobante de devolución",
-    electronic_boleta: "Boleta electrónica",
-    exempt_electronic_boleta: "Boleta exenta electrónica",
-    electronic_credit_note: "Nota de crédito electrónica",
-    numbered: "N.º {folio}",
-    weekdays: ["lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo"],
-    months: [
-        "enero",
-        "febrero",
-        "marzo",
-        "abril",
-        "mayo",
-        "junio",
-        "julio",
-        "agosto",
-        "septiembre",
-        "octubre",
-        "noviembre",
-        "diciembre",
-    ],
+    refund_calendar: "Con el archivo {file} quedan en tu calendario las entradas que conservas.",
+    refund_calendar_cancel: "Con el archivo {file} la función sale de tu calendario.",
 };

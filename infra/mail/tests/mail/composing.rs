@@ -1,11 +1,12 @@
 //! What arrives when all is well, word for word.
 
 use crate::reader::read;
-use crate::sample::{confirmation, date, id, pdf, refund};
+use crate::sample::{confirmation, date, id, last_refund, pdf, refund};
 use std::path::Path;
+use ticketflow_domain::Language;
 use ticketflow_mail::{
-    Attachment, ComposeError, Language, MAX_LISTED_SEATS, MAX_MAIL_BYTES, MediaType, OrderMail, Party, Seat,
-    compose, render_html, render_text,
+    Attachment, ComposeError, MAX_LISTED_SEATS, MAX_MAIL_BYTES, MediaType, OrderMail, Party, Seat, compose,
+    render_html, render_text,
 };
 
 /// Set, the golden files are written instead of compared.
@@ -23,7 +24,11 @@ fn is_golden(name: &str, text: &str) {
 #[test]
 fn mails_say_what_they_say() {
     for (tag, language) in [("es", Language::Spanish), ("en", Language::English)] {
-        for (name, mail) in [("confirmation", confirmation(language)), ("refund", refund(language))] {
+        for (name, mail) in [
+            ("confirmation", confirmation(language)),
+            ("refund", refund(language)),
+            ("last-refund", last_refund(language)),
+        ] {
             is_golden(&format!("{name}.{tag}.txt"), &render_text(&mail));
             is_golden(&format!("{name}.{tag}.html"), &render_html(&mail));
         }
@@ -66,27 +71,73 @@ fn a_confirmation_arrives_whole() {
         assert_eq!(arrived.file_name.as_deref(), Some(sent.file_name.as_str()));
         assert_eq!(arrived.content, sent.bytes, "byte for byte");
     }
-    let event = read.part("text/calendar");
-    assert_eq!(event.file_name.as_deref(), Some("calendar.ics"));
-    is_golden("confirmation.es.ics", &String::from_utf8(event.content.clone()).unwrap());
 }
 
 #[test]
-fn a_refund_has_its_credit_note_and_no_event() {
+fn a_refund_has_its_credit_note_and_the_entry_as_it_leaves_it() {
     let mail = compose(&refund(Language::English), &id("refund"), date()).unwrap();
     let Some(read) = read(mail.content()) else { return };
     assert_eq!(read.header("Subject"), "[DEMO] Refund of your tickets for La ñandú y el sueño");
     assert_eq!(read.header("Content-Language"), "en");
     let types: Vec<&str> = read.parts.iter().map(|part| part.media_type.as_str()).collect();
-    assert_eq!(types, ["text/plain", "text/html", "application/pdf"]);
+    assert_eq!(types, ["text/plain", "text/html", "application/pdf", "text/calendar"]);
+}
+
+#[test]
+fn a_calendar_has_the_order_once_follows_its_refunds_and_loses_it_with_the_last() {
+    let mut identities = Vec::new();
+    for (name, order, method, file_name) in [
+        ("confirmation", confirmation(Language::Spanish), "PUBLISH", "calendar.ics"),
+        ("refund", refund(Language::Spanish), "PUBLISH", "calendar.ics"),
+        ("last-refund", last_refund(Language::Spanish), "CANCEL", "calendar-cancel.ics"),
+    ] {
+        let mail = compose(&order, &id(name), date()).unwrap();
+        let Some(read) = read(mail.content()) else { return };
+        let part = read.part("text/calendar");
+        assert_eq!((part.method.as_deref(), part.file_name.as_deref()), (Some(method), Some(file_name)));
+        let file = String::from_utf8(part.content.clone()).unwrap();
+        is_golden(&format!("{name}.es.ics"), &file);
+        assert!(read.part("text/plain").text().contains(file_name), "the text says what the file does");
+        let value = |name: &str| {
+            let mut values = file.split("\r\n").filter_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+            let value = values.next().map(str::to_owned);
+            assert_eq!(values.next(), None, "{name} is there once");
+            value
+        };
+        let sequence = order.entry.sequence;
+        assert_eq!(value("METHOD").as_deref(), Some(method), "as in the header");
+        assert_eq!(value("SEQUENCE"), (sequence > 0).then(|| sequence.to_string()));
+        assert_eq!(
+            value("STATUS").as_deref(),
+            Some(if method == "CANCEL" { "CANCELLED" } else { "CONFIRMED" })
+        );
+        identities.push((value("UID"), value("ORGANIZER"), value("DTSTART")));
+    }
+    assert!(identities.iter().all(|identity| *identity == identities[0]), "{identities:?}");
+    assert_eq!(identities[0].1.as_deref(), Some("mailto:entradas@teatro.example.cl"));
+}
+
+#[test]
+fn whoever_organises_is_named_by_a_link_whatever_the_address_has_in_it() {
+    let order = OrderMail {
+        sender_address: "a?b=c&d#e{f}+g@teatro.example.cl".to_owned(),
+        ..confirmation(Language::Spanish)
+    };
+    let mail = compose(&order, &id("organiser"), date()).unwrap();
+    let Some(read) = read(mail.content()) else { return };
+    let file = String::from_utf8(read.part("text/calendar").content.clone()).unwrap();
+    let link = "\r\nORGANIZER:mailto:a%3Fb%3Dc%26d%23e%7Bf%7D+g@teatro.example.cl\r\n";
+    assert!(file.contains(link), "{file}");
 }
 
 #[test]
 fn the_same_mail_is_the_same_bytes_and_another_id_is_another_mail() {
+    for order in [confirmation, refund, last_refund].map(|order| order(Language::Spanish)) {
+        let bytes = |name: &str| compose(&order, &id(name), date()).unwrap().content().to_vec();
+        assert_eq!(bytes("a"), bytes("a"));
+        assert_ne!(bytes("a"), bytes("b"));
+    }
     let order = confirmation(Language::Spanish);
-    let bytes = |name: &str| compose(&order, &id(name), date()).unwrap().content().to_vec();
-    assert_eq!(bytes("a"), bytes("a"));
-    assert_ne!(bytes("a"), bytes("b"));
     let before_1970 = compose(&order, &id("a"), jiff::Timestamp::MIN).unwrap();
     assert!(before_1970.content().starts_with(b"Date: Thu, 01 Jan 1970 00:00:00 +0000\r\n"));
     assert!(compose(&order, &id("a"), jiff::Timestamp::MAX).is_ok());

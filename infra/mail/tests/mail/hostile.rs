@@ -3,7 +3,9 @@
 use crate::reader::read;
 use crate::sample::{confirmation, date, id};
 use proptest::prelude::*;
-use ticketflow_mail::{Language, OrderMail, Receipt, ReceiptKind, Seat, compose, render_html, render_text};
+use ticketflow_domain::Language;
+use ticketflow_domain::billing::DocumentType;
+use ticketflow_mail::{CalendarEntry, MailKind, OrderMail, Receipt, Seat, compose, render_html, render_text};
 
 const TEXTS: [&str; 14] = [
     "Ana\r\nBcc: todos@example.cl",
@@ -22,15 +24,26 @@ const TEXTS: [&str; 14] = [
     "\u{FEFF}\u{200B}",
 ];
 
-/// An order in which every text of others is this one.
+/// An order in which every text of others is this one, refunded in part and then in whole.
+fn mails_of(text: &str) -> [OrderMail; 3] {
+    let refund = |sequence, seats| OrderMail {
+        kind: MailKind::Refund,
+        entry: CalendarEntry { sequence, seats },
+        ..order_of(text)
+    };
+    [order_of(text), refund(1, order_of(text).seats), refund(2, Vec::new())]
+}
+
 fn order_of(text: &str) -> OrderMail {
+    let seat = Seat { label: text.to_owned(), zone: text.to_owned() };
     OrderMail {
+        entry: CalendarEntry { sequence: 0, seats: vec![seat.clone()] },
         buyer_name: text.to_owned(),
         sender_name: text.to_owned(),
         show: text.to_owned(),
         venue: text.to_owned(),
-        seats: vec![Seat { label: text.to_owned(), zone: text.to_owned() }],
-        receipt: Some(Receipt { kind: ReceiptKind::PaymentReceipt, folio: text.to_owned() }),
+        seats: vec![seat],
+        receipt: Some(Receipt { document_type: DocumentType::Receipt, folio: text.to_owned() }),
         attachments: confirmation(Language::Spanish)
             .attachments
             .into_iter()
@@ -45,15 +58,20 @@ fn order_of(text: &str) -> OrderMail {
 
 /// Whatever the text: the same headers, recipients, parts and events as ever.
 fn stays_in_its_place(text: &str) {
-    let order = order_of(text);
-    let mail = compose(&order, &id("hostile"), date()).unwrap();
-    let html = render_html(&order);
+    for (order, harmless) in mails_of(text).into_iter().zip(mails_of("x")) {
+        stays_in_its_place_of(&order, &harmless);
+    }
+}
+
+fn stays_in_its_place_of(order: &OrderMail, harmless: &OrderMail) {
+    let mail = compose(order, &id("hostile"), date()).unwrap();
+    let html = render_html(order);
     let tags = |html: &str| html.matches('<').count();
-    let without = render_html(&order_of("x"));
+    let without = render_html(harmless);
     assert_eq!(tags(&html), tags(&without), "no tag more: {html}");
     assert!(!html.contains("49"), "no template is run");
     let steering = |c: char| matches!(c, '\0'..='\x09' | '\x0B'..='\x1F' | '\x7F'..='\u{9F}' | '\u{200E}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
-    assert!(!html.contains(steering) && !render_text(&order).contains(steering));
+    assert!(!html.contains(steering) && !render_text(order).contains(steering));
     let Some(read) = read(mail.content()) else { return };
     let names: Vec<&str> = read.headers.iter().map(|(name, _)| name.as_str()).collect();
     let expected = [
@@ -87,6 +105,11 @@ fn stays_in_its_place(text: &str) {
         2
     );
     assert!(event.split("\r\n").all(|line| line.len() <= 75 && !line.contains('\n')));
+    for name in ["METHOD:", "UID:", "ORGANIZER:", "STATUS:", "SEQUENCE:", "SUMMARY:", "LOCATION:"] {
+        let lines = event.split("\r\n").filter(|line| line.starts_with(name)).count();
+        let expected = usize::from(name != "SEQUENCE:" || order.entry.sequence > 0);
+        assert_eq!(lines, expected, "{name} in {event}");
+    }
 }
 
 #[test]

@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 /// A part with content.
 pub(crate) struct Part {
     pub(crate) media_type: String,
+    /// Of a calendar.
+    pub(crate) method: Option<String>,
     pub(crate) file_name: Option<String>,
     pub(crate) content: Vec<u8>,
 }
@@ -72,6 +74,7 @@ pub(crate) fn read(content: &[u8]) -> Option<ReadMail> {
         assert_eq!(part["defects"], serde_json::json!([]));
         Part {
             media_type: text(&part["type"]),
+            method: part["method"].as_str().map(str::to_owned),
             file_name: part["file_name"].as_str().map(str::to_owned),
             content: data_encoding::BASE64.decode(part["content"].as_str().unwrap().as_bytes()).unwrap(),
         }

@@ -1,10 +1,10 @@
 //! Orders to write mails about.
 
 use jiff::{Timestamp, civil, tz};
-use ticketflow_domain::{Currency, Money};
+use ticketflow_domain::billing::DocumentType;
+use ticketflow_domain::{Currency, Language, Money};
 use ticketflow_mail::{
-    Attachment, Language, Mail, MailKind, MediaType, MessageId, OrderMail, Receipt, ReceiptKind, Seat,
-    compose,
+    Attachment, CalendarEntry, Mail, MailKind, MediaType, MessageId, OrderMail, Receipt, Seat, compose,
 };
 
 /// When the mails of the tests are written.
@@ -53,28 +53,42 @@ pub(crate) fn confirmation(language: Language) -> OrderMail {
         starts_at: civil::datetime(2027, 5, 21, 19, 30, 0, 0).to_zoned(santiago).unwrap(),
         seats: seats.map(seat).to_vec(),
         total: Money { amount: 50_000, currency: Currency::CLP },
+        entry: CalendarEntry { sequence: 0, seats: seats.map(seat).to_vec() },
         order: "01KB2R5T7W9YAC4EG6HJ8KMNPQ".parse().unwrap(),
         order_page: Some(
             "https://entradas.example.cl/orders/01KB2R5T7W9YAC4EG6HJ8KMNPQ?lang=es&k=a1".to_owned(),
         ),
-        receipt: Some(Receipt { kind: ReceiptKind::ElectronicBoleta, folio: "1.234".to_owned() }),
+        receipt: Some(Receipt { document_type: DocumentType::TaxedReceipt, folio: "1.234".to_owned() }),
         attachments: vec![attachment("entradas.pdf", 2_000), attachment("boleta-1234.pdf", 1_001)],
     }
 }
 
+/// Of the first of its two seats.
 pub(crate) fn refund(language: Language) -> OrderMail {
+    let left = confirmation(language).seats[1..].to_vec();
     OrderMail {
+        entry: CalendarEntry { sequence: 1, seats: left },
         kind: MailKind::Refund,
         is_demo: true,
         seats: confirmation(language).seats[..1].to_vec(),
         total: Money { amount: 25_000, currency: Currency::CLP },
-        receipt: Some(Receipt { kind: ReceiptKind::ElectronicCreditNote, folio: "77".to_owned() }),
+        receipt: Some(Receipt { document_type: DocumentType::FiscalCreditNote, folio: "77".to_owned() }),
         attachments: vec![Attachment {
             file_name: "nota-de-credito-77.pdf".to_owned(),
             media_type: MediaType::Pdf,
             bytes: pdf(500),
         }],
         ..confirmation(language)
+    }
+}
+
+/// Of the second, after the first.
+pub(crate) fn last_refund(language: Language) -> OrderMail {
+    OrderMail {
+        entry: CalendarEntry { sequence: 2, seats: Vec::new() },
+        seats: confirmation(language).seats[1..].to_vec(),
+        receipt: Some(Receipt { document_type: DocumentType::FiscalCreditNote, folio: "78".to_owned() }),
+        ..refund(language)
     }
 }
 

@@ -1,13 +1,11 @@
-//! Money and dates as people of each language write them. Pure.
+//! Money as people of each language write it.
 
-use crate::language::Language;
-use crate::texts::fill;
-use jiff::Zoned;
-use ticketflow_domain::{Currency, Money};
+use ticketflow_domain::{Currency, Language, Money};
 
 /// `$25.000` for pesos in Spanish and `CLP 25,000` in English, where `$` would be read as dollars; `USD 25,00` and
 /// `USD 25.00` for currencies with minor units.
-pub(crate) fn money(language: Language, money: &Money) -> String {
+#[must_use]
+pub fn money(language: Language, money: &Money) -> String {
     let (group, point) = match language {
         Language::Spanish => ('.', ','),
         Language::English => (',', '.'),
@@ -38,22 +36,10 @@ fn grouped(number: u64, separator: char) -> String {
     text
 }
 
-/// `viernes 21 de mayo de 2027, 19:30` or `Friday 21 May 2027, 19:30`, in the zone of the moment.
-pub(crate) fn date_time(language: Language, moment: &Zoned) -> String {
-    let texts = language.texts();
-    let weekday = texts.weekdays[usize::from(moment.weekday().to_monday_zero_offset().unsigned_abs()) % 7];
-    let month = texts.months[usize::from(moment.month().unsigned_abs() - 1) % 12];
-    let (day, year) = (moment.day().to_string(), moment.year().to_string());
-    let time = format!("{:02}:{:02}", moment.hour(), moment.minute());
-    let values = [("weekday", weekday), ("day", &day), ("month", month), ("year", &year), ("time", &time)];
-    fill(texts.date_time, &values)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use Language::{English, Spanish};
-    use jiff::{civil, tz};
 
     #[test]
     fn money_is_written_as_each_language_does() {
@@ -62,20 +48,14 @@ mod tests {
             (0, "CLP", "$0", "CLP 0"),
             (-1_234_567, "CLP", "-$1.234.567", "-CLP 1,234,567"),
             (2_500, "USD", "USD 25,00", "USD 25.00"),
+            (123_456_789, "EUR", "EUR 1.234.567,89", "EUR 1,234,567.89"),
             (5, "KWD", "KWD 0,005", "KWD 0.005"),
+            (1_500, "JPY", "JPY 1.500", "JPY 1,500"),
             (i64::MIN, "CLP", "-$9.223.372.036.854.775.808", "-CLP 9,223,372,036,854,775,808"),
         ];
         for (amount, currency, spanish, english) in cases {
             let amount = Money { amount, currency: currency.parse().unwrap() };
             assert_eq!((money(Spanish, &amount), money(English, &amount)), (spanish.into(), english.into()));
         }
-    }
-
-    #[test]
-    fn dates_are_written_out_in_the_zone_of_the_venue() {
-        let santiago = tz::TimeZone::fixed(tz::offset(-4));
-        let at = civil::datetime(2027, 5, 21, 19, 30, 0, 0).to_zoned(santiago).unwrap();
-        assert_eq!(date_time(Spanish, &at), "viernes 21 de mayo de 2027, 19:30");
-        assert_eq!(date_time(English, &at), "Friday 21 May 2027, 19:30");
     }
 }

@@ -157,14 +157,16 @@ impl Books {
         commands: &[BillingCommand],
         now: Timestamp,
     ) -> (Revision, Vec<Result<Vec<BillingEvent>, BillingRejection>>) {
-        let guard = self.folded.read();
-        let mut excerpt = guard.of(self.stream).excerpt(commands);
+        let (revision, mut excerpt) = {
+            let guard = self.folded.read();
+            (guard.revision(self.stream), guard.of(self.stream).excerpt(commands))
+        };
         let decide_next = |command| {
             let decided = decide(&excerpt, command, now);
             decided.iter().flatten().for_each(|event| excerpt.evolve(event));
             decided
         };
-        (guard.revision(self.stream), commands.iter().map(decide_next).collect())
+        (revision, commands.iter().map(decide_next).collect())
     }
 
     async fn append(

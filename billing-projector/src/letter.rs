@@ -56,6 +56,11 @@ impl LetterError {
             Self::Compose(_) | Self::Erased => false,
         }
     }
+
+    /// Whether it says nothing of the mail: others draw documents in this process.
+    pub(crate) fn is_of_this_process(&self) -> bool {
+        matches!(self, Self::Press(PressError::Busy))
+    }
 }
 
 /// A document to be mailed, with all that belongs to its order.

@@ -74,7 +74,9 @@ impl Outbox {
                 continue;
             }
             let (sent, trouble) = self.round(letters).await;
-            self.desk.status().mail_error = trouble.clone();
+            if trouble.is_some() || self.again.is_empty() {
+                self.desk.status().mail_error = trouble.clone();
+            }
             match trouble {
                 // Nothing went through: the server, not the mails.
                 Some(_) if sent == 0 => tokio::select! {
@@ -92,16 +94,24 @@ impl Outbox {
         let now = Instant::now();
         let mut letters = Vec::new();
         for (index, books) in shelf.read().all().enumerate() {
-            for (&document, progress) in books.open() {
+            for (document, progress) in books.unmailed() {
                 let place = (index, document);
                 let waits = self.again.get(&place).is_some_and(|again| again.at > now);
                 if letters.len() == ROUND {
                     return Ok(letters);
                 }
-                if progress.is_mailed || waits || books.is_set_aside(progress.source_position) {
+                if waits || books.is_set_aside(progress.source_position) {
                     continue;
                 }
                 let Some(documents) = books.documents(progress.order_id) else { continue };
+                // What a refund says of the calendar's entry comes after the entry.
+                let receipt = &documents.receipt;
+                let is_early = receipt.document != document
+                    && !receipt.is_mailed
+                    && !books.is_set_aside(receipt.source_position);
+                if is_early {
+                    continue;
+                }
                 let of_order = std::iter::once(&documents.receipt).chain(&documents.credit_notes);
                 let Some(&view) = of_order.into_iter().find(|view| view.document == document) else {
                     continue;
@@ -171,8 +181,8 @@ impl Outbox {
         others_went_through: bool,
     ) -> Option<BillingCommand> {
         let again = self.again.entry(place).or_insert(Again { attempts: 0, at: Instant::now() });
-        // A server that is away says nothing about the mail.
-        if others_went_through || !error.passes() {
+        // A server that is away says nothing about the mail, nor do many who download documents.
+        if (others_went_through && !error.is_of_this_process()) || !error.passes() {
             again.attempts += 1;
         }
         if error.passes() && again.attempts < MAX_ATTEMPTS {

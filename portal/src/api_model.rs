@@ -205,7 +205,8 @@ pub(crate) struct Buyer<'a> {
     pub(crate) name: &'a str,
     pub(crate) email: &'a str,
     /// Of mails and documents: the page's.
-    pub(crate) language: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) language: Option<&'a str>,
 }
 
 #[derive(Serialize)]

@@ -73,17 +73,20 @@ impl RememberedHold {
 
     /// The same hold while a payment of it may be under way: remembered for as long as the API lets a hold wait for
     /// its payment, with the payment's key and language, so that the next press still finds it.
-    pub(crate) fn waiting_for_payment(&self, key: &str, language: Language, now: Timestamp) -> Self {
+    pub(crate) fn waiting_for_payment(&self, key: &str, language: Option<Language>, now: Timestamp) -> Self {
         let longest = now + SignedDuration::from_secs(LONGEST_PAYMENT_SECONDS);
         let known: Option<Timestamp> = self.expires_at.parse().ok();
         let expires_at = known.map_or(longest, |known| known.max(longest)).to_string();
-        let (paying_key, paying_language) = (Some(key.to_owned()), Some(language.code().to_owned()));
+        let (paying_key, paying_language) = (Some(key.to_owned()), language.map(|one| one.code().to_owned()));
         Self { expires_at, paying_key, paying_language, ..self.clone() }
     }
 
-    /// The buyer's language in a payment: that of a payment that may be under way, else the page's.
-    pub(crate) fn buyer_language(&self, page: Language) -> Language {
-        self.paying_language.as_deref().and_then(Language::parse).unwrap_or(page)
+    /// The buyer's language in a payment: that of a payment that may be under way, if it had one; else the page's.
+    pub(crate) fn buyer_language(&self, page: Language) -> Option<Language> {
+        match self.paying_key {
+            Some(_) => self.paying_language.as_deref().and_then(Language::parse),
+            None => Some(page),
+        }
     }
 
     /// The cookie that keeps this hold until its deadline.
@@ -171,15 +174,18 @@ mod tests {
     fn a_hold_outlives_its_deadline_while_it_is_being_paid() {
         let remembered = RememberedHold::new(&hold("A-1-1"));
         let late: Timestamp = "2026-11-22T11:59:59Z".parse().unwrap();
-        let waiting = remembered.waiting_for_payment("key", Language::English, late);
+        let waiting = remembered.waiting_for_payment("key", Some(Language::English), late);
         assert_eq!(waiting.expires_at, "2026-11-22T12:04:59Z");
         let sent_back = RememberedHold::read(&sent_back(&waiting.keep("S", late, false)), late).unwrap();
         assert_eq!(sent_back.paying_key.as_deref(), Some("key"));
-        assert_eq!(sent_back.buyer_language(Language::Spanish), Language::English);
-        assert_eq!(remembered.buyer_language(Language::Spanish), Language::Spanish);
+        assert_eq!(sent_back.buyer_language(Language::Spanish), Some(Language::English));
+        assert_eq!(remembered.buyer_language(Language::Spanish), Some(Language::Spanish));
         let early: Timestamp = "2026-11-22T11:30:00Z".parse().unwrap();
-        let waiting = remembered.waiting_for_payment("key", Language::English, early);
+        let waiting = remembered.waiting_for_payment("key", Some(Language::English), early);
         assert_eq!(waiting.expires_at, remembered.expires_at);
+        // A payment that was sent when buyers had no language is repeated without one.
+        let before = RememberedHold { paying_language: None, ..waiting };
+        assert_eq!(before.buyer_language(Language::Spanish), None);
     }
 
     #[test]

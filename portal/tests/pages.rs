@@ -269,6 +269,14 @@ async fn a_buyer_is_written_to_in_the_language_of_the_page() {
         visitor.post(&path, &payment(&key, &[])).await.location();
     }
     assert_eq!(api.buyer_languages(), ["en", "es", "en"], "the browser's, then as asked for");
+    // A form keeps the language that it was made in: pressed again after another tab changed the page's, it is the same request.
+    let mut visitor = Visitor::new(&api);
+    let path = visitor.hold_two().await.location().to_owned();
+    let form = visitor.get(&path).await;
+    let (key, language) = (form.input("key"), form.input("buyer_language"));
+    assert!(visitor.get(&format!("{path}?lang=es")).await.text.contains("lang=\"es-CL\""));
+    visitor.post(&path, &payment(&key, &[("buyer_language", &language)])).await.location();
+    assert_eq!(api.buyer_languages()[3], "en");
 }
 
 #[tokio::test]

@@ -171,6 +171,9 @@ fn check_meaning(log: &EmbeddedLog, report: &mut Report) -> Result<()> {
     FeedRunner::catch_up(log.clone(), models_through_snapshot.clone())
         .context("folding through the snapshot")?;
     let (books, books_through_snapshot) = (models.books().read(), models_through_snapshot.books().read());
+    for (stream, _) in books_through_snapshot.iter().filter(|(stream, _)| books.revision(*stream) == 0) {
+        report.faults.push(format!("{stream}: the snapshot has books that the events do not have"));
+    }
     for (stream, books) in books.iter().filter(|(stream, books)| books_through_snapshot.of(*stream) != *books)
     {
         let issuer = books.issuer().map_or("nobody", |(issuer, _)| &issuer.name);

@@ -4,8 +4,9 @@
 //! ever used that cannot be stamped. What is not beyond doubt is refused, and nothing is kept of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use ticketflow_billing_books::{BillingBooks, FoldBooksError};
 use ticketflow_domain::billing::{
@@ -19,11 +20,13 @@ use ticketflow_fiscal_chile::{Caf, CafError, PublicKey};
 use super::key_files::KeyFileError;
 use super::keys::{Authorisation, FiscalKeys, TestIssuer};
 use super::office::{FiscalError, chilean_time, rut};
-use super::{chilean_type, own_type};
+use super::own_type;
 use crate::books::{Books, BooksError, stream_of};
 
 /// Below so many folios of a kind operators are warned: an hour of a large on-sale.
 pub(crate) const LOW_STOCK: u64 = 10_000;
+/// How long what other instances wrote is waited for before folios are brought in.
+const CATCHES_UP_WITHIN: Duration = Duration::from_secs(10);
 /// Folios of each kind that a demonstration begins with.
 const FIRST_TEST_FOLIOS: u64 = 1_000_000;
 
@@ -154,18 +157,14 @@ impl FolioDesk {
         let books = self.books().await?;
         let state = books.state();
         let (issuer, _) = state.issuer().ok_or(FolioError::NotOpen)?;
-        let rut = rut(issuer).ok();
+        let day = |at| chilean_time(at, &self.time_zone).ok().map(DateTime::date);
         let line = |stock: FolioStock| FolioLine {
             stock,
             loaded_to: state.loaded_to(stock.document_type),
-            expires_on: self.expires_on(rut, &stock),
+            expires_on: stock.expires_at.and_then(day),
             is_low: stock.left < LOW_STOCK,
         };
         Ok((issuer.clone(), state.stock((self.now)()).map(line).collect()))
-    }
-
-    fn expires_on(&self, issuer: Option<Rut>, stock: &FolioStock) -> Option<Date> {
-        self.keys.of(issuer?, chilean_type(stock.document_type)?, stock.next?)?.caf.expires_on()
     }
 
     /// Takes an authorisation file, as its text. The same file again changes nothing and succeeds.
@@ -177,10 +176,17 @@ impl FolioDesk {
         self.load_alone(text).await
     }
 
-    /// What is checked has to hold until it is written.
+    /// What is checked has to hold until it is written: no other process brings folios into this folder meanwhile, and what the last one did
+    /// is known, in the folder and in the books.
     async fn alone(&self) -> Result<std::fs::File, FolioError> {
         let keys = self.keys.clone();
-        Ok(tokio::task::spawn_blocking(move || keys.lock()).await??)
+        let lock = tokio::task::spawn_blocking(move || {
+            let lock = keys.lock()?;
+            keys.read_again().map(|()| lock)
+        })
+        .await??;
+        self.store.catch_up(CATCHES_UP_WITHIN).await.map_err(BooksError::Append)?;
+        Ok(lock)
     }
 
     async fn load_alone(&self, text: &str) -> Result<LoadedFolios, FolioError> {
@@ -234,7 +240,11 @@ impl FolioDesk {
         fail::fail_point!("billing::folio-key-kept", |_| Err(FolioError::NotOpen));
         match books.carry_out(&[command], now).await?.remove(0) {
             Ok(_) => Ok(loaded),
-            // Somebody with another folder was faster: with this key documents would be stamped for folios of another.
+            // Somebody with another folder was faster, with the same file.
+            Err(BillingRejection::RangeNotNext { .. }) if self.is_in_the_books(public.to_xml()).await? => {
+                Ok(LoadedFolios { were_there: true, ..loaded })
+            }
+            // Or with another: with this key documents would be stamped for folios of theirs.
             Err(rejection) => {
                 let keys = self.keys.clone();
                 tokio::task::spawn_blocking(move || keys.forget(&public)).await??;

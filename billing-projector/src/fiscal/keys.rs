@@ -145,6 +145,7 @@ impl FiscalKeys {
     /// # Errors
     /// [`KeyFileError`].
     pub fn settle_activity_code(&self, series: SeriesCode, given: u32) -> Result<(), KeyFileError> {
+        let _alone = self.lock()?;
         let path = self.folder.join(format!("activity-code-{series}"));
         let Some(kept) = read(&path)? else { return write(&path, given.to_string().as_bytes()) };
         let kept = String::from_utf8_lossy(&kept).trim().to_owned();
@@ -171,6 +172,13 @@ impl FiscalKeys {
         lock_folder(&self.folder)
     }
 
+    /// Reads what other processes that have this folder brought in, or took out. Blocks on the disk.
+    pub(crate) fn read_again(&self) -> Result<(), KeyFileError> {
+        let read = read_authorisations(&self.folder)?;
+        *self.authorisations.write().unwrap_or_else(PoisonError::into_inner) = read;
+        Ok(())
+    }
+
     /// The authorisation of a folio, as far as it was read.
     pub(crate) fn of(
         &self,
@@ -195,8 +203,7 @@ impl FiscalKeys {
         if let Some(found) = self.of(issuer, document_type, folio) {
             return Ok(Some(found));
         }
-        let read = read_authorisations(&self.folder)?;
-        *self.authorisations.write().unwrap_or_else(PoisonError::into_inner) = read;
+        self.read_again()?;
         Ok(self.of(issuer, document_type, folio))
     }
 

@@ -162,7 +162,7 @@ pub(crate) struct LoadedAnswer {
 
 /// Load folios
 ///
-/// Takes an authorisation file of the tax authority. Its private key is kept in this process's folder of fiscal keys and goes nowhere else.
+/// Takes an authorisation file of the tax authority. Its private key is kept in the folder of fiscal keys and goes nowhere else.
 /// The same file again changes nothing.
 #[utoipa::path(
     post, path = "/v1/ops/folios", operation_id = "load_folios", tag = "Operations", request_body = LoadBody,

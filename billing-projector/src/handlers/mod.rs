@@ -8,14 +8,17 @@ mod refused;
 mod tickets;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
+use ticketflow_billing_books::BillingBooks;
 use ticketflow_domain::billing::OrderDocuments;
 use ticketflow_domain::{Language, OrderId, TicketId};
+use ticketflow_event_store::{EventStore, Position};
 use ticketflow_http::{ApiRoutes, Problem};
 use ticketflow_telemetry::with_causes;
 use utoipa::openapi::OpenApi;
@@ -90,6 +93,21 @@ pub fn poison_openapi() -> OpenApi {
 #[must_use]
 pub fn fiscal_openapi() -> OpenApi {
     fiscal_table().into_document()
+}
+
+/// How long what other instances wrote is waited for.
+const CATCHES_UP_WITHIN: Duration = Duration::from_secs(2);
+
+/// Folds what other instances wrote until now, so that what an operator has just done is seen whoever answers. While the log's server is
+/// away the answer is what is known here.
+async fn catch_up(store: &EventStore, books: &Arc<BillingBooks>) -> Result<(), Problem> {
+    if let Err(error) = store.catch_up(CATCHES_UP_WITHIN).await {
+        tracing::warn!(%error, "an operator is answered with what this process knows");
+    }
+    let (store, books) = (store.clone(), books.clone());
+    let folding = tokio::task::spawn_blocking(move || books.catch_up_all(store.log(), Position::MAX));
+    let folded = folding.await.map_err(|_| UNAVAILABLE.detail("the server is stopping"))?;
+    folded.map_err(|error| books_problem(&error))
 }
 
 /// The books cannot be read or written now, and the process's log says why.

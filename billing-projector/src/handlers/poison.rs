@@ -14,7 +14,7 @@ use ticketflow_event_store::{EmbeddedLog, EventStore, Position, StreamId, show_e
 use ticketflow_http::{ApiJson, ApiPath, OperatorKey, Problem};
 use utoipa::ToSchema;
 
-use super::{UNAVAILABLE, books_problem};
+use super::{UNAVAILABLE, books_problem, catch_up};
 use crate::books::Books;
 
 /// So many are listed: who has more has one cause to find, not each.
@@ -82,6 +82,7 @@ pub(crate) async fn list(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     ports.operator_key.check(&headers)?;
+    catch_up(&ports.store, &ports.books).await?;
     let mut parked = ports.books.parked();
     parked.sort_unstable_by_key(|(_, position, _)| *position);
     let has_more = parked.len() > MOST_LISTED;
@@ -132,6 +133,7 @@ pub(crate) async fn retry_all(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     ports.operator_key.check(&headers)?;
+    catch_up(&ports.store, &ports.books).await?;
     let mut done = 0;
     for (stream, source_position, _) in ports.books.parked() {
         match carry_out(&ports, stream, BillingCommand::Retry { source_position }).await {
@@ -158,6 +160,7 @@ pub(crate) async fn retry(
 ) -> Result<Response, Problem> {
     ports.operator_key.check(&headers)?;
     let source_position = position(&id)?;
+    catch_up(&ports.store, &ports.books).await?;
     let stream = stream_of(&ports, source_position)?;
     carry_out(&ports, stream, BillingCommand::Retry { source_position }).await?;
     Ok(answer(&ports, 1))
@@ -190,6 +193,7 @@ pub(crate) async fn skip(
     ports.operator_key.check(&headers)?;
     let source_position = position(&id)?;
     let reason = body?.value.reason;
+    catch_up(&ports.store, &ports.books).await?;
     let stream = stream_of(&ports, source_position)?;
     carry_out(&ports, stream, BillingCommand::Skip { source_position, reason }).await?;
     Ok(answer(&ports, 1))

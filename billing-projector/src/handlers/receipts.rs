@@ -103,10 +103,12 @@ async fn sign(
     }
     let signing = async {
         let copy = ports.press.copy(documents, order_id, view.source_position).await?;
-        ports.press.signed(documents, view, Arc::new(copy)).await
+        let language = ports.style.for_buyer(copy.buyer.as_ref()).language;
+        Ok((language, ports.press.signed(documents, view, Arc::new(copy)).await?))
     };
-    let signed = signing.await.map_err(|error| press_problem(order_id, &error))?.ok_or(NO_FISCAL_DOCUMENT)?;
-    let name = words::document_file(ports.style.language, view.document.document_type);
+    let (language, signed) = signing.await.map_err(|error| press_problem(order_id, &error))?;
+    let signed = signed.ok_or(NO_FISCAL_DOCUMENT)?;
+    let name = words::document_file(language, view.document.document_type);
     Ok(file(&format!("{name}-{}.xml", view.document.folio), "application/xml", signed.to_xml()))
 }
 

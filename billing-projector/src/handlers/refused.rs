@@ -10,25 +10,29 @@ use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use ticketflow_domain::billing::{BillingCommand, DocumentType};
 use ticketflow_domain::{OrderId, Timestamp};
-use ticketflow_event_store::{Position, StreamId};
+use ticketflow_event_store::StreamId;
 use ticketflow_http::Problem;
 use utoipa::ToSchema;
 
 use super::folios::FiscalHttpPorts;
-use super::{UNAVAILABLE, books_problem};
+use super::{books_problem, catch_up};
 use crate::books::Books;
 
-/// Documents that are listed, and submitted again at once: who has more has one cause to find, not each.
-const MOST: usize = 1_000;
+/// So many are listed: who has more has one cause to find, not each.
+const MOST_LISTED: usize = 1_000;
+/// Documents that are written down together.
+const TOGETHER: usize = 500;
 
 /// What the authority did not take.
 #[derive(Serialize, ToSchema)]
 #[schema(as = RefusedList, example = json!({"data": [{
     "document_type": "taxed_receipt", "folio": 12, "order_id": "01KBN68H3J5K7M9P1R3T5V7X9Z",
     "issued_at": "2027-05-01T15:03:22.000Z", "reason": "the folio was used for another document"
-}]}))]
+}], "has_more": false}))]
 pub(crate) struct ListAnswer {
     data: Vec<RefusedAnswer>,
+    /// Whether there are more than are listed.
+    has_more: bool,
 }
 
 /// A document that the authority did not take, or that could not be brought before it.
@@ -59,22 +63,23 @@ pub(crate) async fn list(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     ports.operator_key.check(&headers)?;
-    catch_up(&ports).await?;
+    catch_up(&ports.store, &ports.books).await?;
     let books = ports.books.read();
-    let refused = books.iter().flat_map(|(_, books)| books.refused()).take(MOST);
-    let data = refused.map(|(document, progress, reason)| RefusedAnswer {
+    let mut refused = books.iter().flat_map(|(_, books)| books.refused());
+    let data = refused.by_ref().take(MOST_LISTED).map(|(document, progress, reason)| RefusedAnswer {
         document_type: document.document_type,
         folio: document.folio,
         order_id: progress.order_id,
         issued_at: progress.issued_at,
         reason: reason.to_owned(),
     });
-    Ok(Json(ListAnswer { data: data.collect() }).into_response())
+    let data = data.collect();
+    Ok(Json(ListAnswer { data, has_more: refused.next().is_some() }).into_response())
 }
 
 /// Submit refused documents again
 ///
-/// All that are listed, as they are, once each, within seconds. That an operator asked for it is an event.
+/// All of them, as they are, once each, within seconds. That an operator asked for it is an event.
 #[utoipa::path(
     post, path = "/v1/ops/refused-documents", operation_id = "resubmit_refused_documents", tag = "Operations",
     responses((status = 202, description = "They are submitted")), security(("operator_key" = []))
@@ -84,24 +89,18 @@ pub(crate) async fn submit_again(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     ports.operator_key.check(&headers)?;
-    catch_up(&ports).await?;
+    catch_up(&ports.store, &ports.books).await?;
     let mut wanted: BTreeMap<StreamId, Vec<BillingCommand>> = BTreeMap::new();
     for (stream, books) in ports.books.read().iter() {
-        let refused = books.refused().take(MOST).map(|(document, ..)| document);
+        let refused = books.refused().map(|(document, ..)| document);
         wanted.insert(stream, refused.map(|document| BillingCommand::Reopen { document }).collect());
     }
     for (stream, commands) in wanted {
         let books = Books::of(ports.store.clone(), ports.books.clone(), stream);
-        // What is refused no longer needs nothing.
-        books.carry_out(&commands, (ports.now)()).await.map_err(|error| books_problem(&error))?;
+        for part in commands.chunks(TOGETHER) {
+            // What is refused no longer needs nothing.
+            books.carry_out(part, (ports.now)()).await.map_err(|error| books_problem(&error))?;
+        }
     }
     Ok(StatusCode::ACCEPTED.into_response())
-}
-
-/// Another instance may have written.
-async fn catch_up(ports: &FiscalHttpPorts) -> Result<(), Problem> {
-    let (store, books) = (ports.store.clone(), ports.books.clone());
-    let folding = tokio::task::spawn_blocking(move || books.catch_up_all(store.log(), Position::MAX));
-    let folded = folding.await.map_err(|_| UNAVAILABLE.detail("the server is stopping"))?;
-    folded.map_err(|error| books_problem(&error))
 }

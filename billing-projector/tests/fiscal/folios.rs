@@ -230,6 +230,27 @@ async fn of_ranges_that_are_loaded_at_once_one_is_taken_and_its_key_kept() {
 }
 
 #[tokio::test]
+async fn instances_that_share_a_folder_know_what_the_others_brought_in_or_left() {
+    let world = open(DocumentType::TaxedReceipt).await;
+    // What each read of the folder at its start, and books of its own.
+    let (one, other) = (world.folio_desk(world.keys()), world.folio_desk(world.keys()));
+    let notes = file(&world, Kind::CreditNote, 1..=50);
+    assert!(!one.load(&notes).await.unwrap().were_there);
+    assert!(other.load(&notes).await.unwrap().were_there, "the same file by another instance");
+    assert_eq!(kept(&world), ["folios-76123456-61-1-50.xml"]);
+    let (of_one, of_other) = (one.list().await.unwrap().1, other.list().await.unwrap().1);
+    assert_eq!(of_one, of_other);
+    assert!(of_other.iter().any(|line| line.expires_on.is_some()), "credit notes end: {of_other:?}");
+    // As an instance leaves it that ended between the key and the event, after the other had started.
+    let left = file(&world, Kind::TaxedReceipt, 1..=20);
+    let path = world.fiscal_folder().join("folios-76123456-39-1-20.xml");
+    std::fs::write(&path, left.chars().map(|c| u8::try_from(c).unwrap()).collect::<Vec<_>>()).unwrap();
+    owner_only(&path);
+    other.load(&file(&world, Kind::TaxedReceipt, 1..=30)).await.unwrap();
+    assert_eq!(kept(&world), ["folios-76123456-39-1-30.xml", "folios-76123456-61-1-50.xml"]);
+}
+
+#[tokio::test]
 async fn what_a_crash_left_before_the_books_knew_gives_way() {
     let world = open(DocumentType::TaxedReceipt).await;
     // As a crash between the key and the event leaves it.

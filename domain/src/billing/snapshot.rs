@@ -44,9 +44,11 @@ impl BillingState {
     /// The books from their stored shape; the receipts follow with [`Self::restore_receipt`].
     #[must_use]
     pub fn from_snapshot(snapshot: BooksSnapshot) -> Self {
+        let unmailed = snapshot.open.iter().filter(|(_, progress)| !progress.is_mailed);
         Self {
             series: snapshot.series,
             sequences: snapshot.sequences.into_iter().collect(),
+            unmailed: unmailed.map(|(document, _)| *document).collect(),
             open: snapshot.open.into_iter().collect(),
             parked: snapshot.parked.into_iter().collect(),
             skipped: snapshot.skipped.into_iter().collect(),

@@ -125,6 +125,8 @@ pub struct FolioStock {
     pub left: u64,
     /// The next one.
     pub next: Option<u64>,
+    /// From when on it may not be used.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// The books.
@@ -134,6 +136,8 @@ pub struct BillingState {
     pub(super) sequences: BTreeMap<DocumentType, Sequence>,
     pub(super) receipts: Receipts,
     pub(super) open: BTreeMap<DocumentId, DocumentProgress>,
+    /// Of those, what is not mailed: the rest may be many, while an authority is away.
+    pub(super) unmailed: BTreeSet<DocumentId>,
     pub(super) parked: BTreeMap<u64, ParkedSource>,
     pub(super) skipped: BTreeSet<u64>,
 }
@@ -160,6 +164,11 @@ impl BillingState {
     /// What is not done with, in the order of type and folio.
     pub fn open(&self) -> impl Iterator<Item = (&DocumentId, &DocumentProgress)> {
         self.open.iter()
+    }
+
+    /// What is not mailed, in the order of type and folio.
+    pub fn unmailed(&self) -> impl Iterator<Item = (DocumentId, &DocumentProgress)> {
+        self.unmailed.iter().filter_map(|document| Some((*document, self.open.get(document)?)))
     }
 
     /// What the authority did not take, and why, in the order of type and folio.
@@ -195,6 +204,7 @@ impl BillingState {
                 issued: sequence.issued,
                 left: usable().map(|range| range.last - range.next + 1).sum(),
                 next: usable().next().map(|range| range.next),
+                expires_at: usable().next().and_then(|range| range.expires_at),
             }
         })
     }
@@ -287,6 +297,7 @@ impl BillingState {
                 progress.refusal = None;
             }),
             BillingEvent::DocumentMailed(event) => {
+                self.unmailed.remove(&event.document);
                 self.change(event.document, |progress| progress.is_mailed = true);
             }
             BillingEvent::SourceParked(event) => {
@@ -365,6 +376,7 @@ impl BillingState {
             is_mailed: false,
         };
         self.open.insert(event.document, progress);
+        self.unmailed.insert(event.document);
     }
 
     /// Changes what is left to do, and forgets the document when that is nothing.

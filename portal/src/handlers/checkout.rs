@@ -108,7 +108,7 @@ pub(crate) async fn pay(
             rut: &form.rut,
             name: &form.name,
             email: &form.email,
-            language: attempt.buyer_language.code(),
+            language: attempt.buyer_language.map(Language::code),
         },
         payment: Payment { method: "card", token: &form.card },
     };
@@ -133,8 +133,9 @@ struct Attempt {
     problems: FieldProblems,
     /// Whether a payment may be under way.
     paying: bool,
-    /// Of mails and documents.
-    buyer_language: Language,
+    /// Of mails and documents: the page's when the key was made, since a repeated request has to be the same; `None` for one that
+    /// was sent when buyers had none.
+    buyer_language: Option<Language>,
 }
 
 impl Attempt {
@@ -146,7 +147,9 @@ impl Attempt {
             card: fields.one("card").to_owned(),
         };
         let problems = check(&form, language.texts());
-        let (paying, buyer_language) = (hold.paying_key.is_some(), hold.buyer_language(language));
+        let of_form = Language::parse(fields.one("buyer_language"));
+        let buyer_language = of_form.or_else(|| hold.buyer_language(language));
+        let paying = hold.paying_key.is_some();
         Self { form, key: key_of(fields), problems, paying, buyer_language }
     }
 
@@ -255,6 +258,7 @@ impl Attempt {
             problems: self.problems,
             problem,
             key: &self.key,
+            buyer_language: self.buyer_language,
             test_cards: portal.config.test_cards,
         };
         private(status, render(&portal.frame(language, &path), &view))

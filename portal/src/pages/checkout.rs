@@ -4,6 +4,7 @@
 use super::{Frame, problem_notice};
 use crate::api_model::{Money, ShowDetail};
 use crate::hold_cookie::RememberedHold;
+use crate::language::Language;
 use crate::pages::seat_map::{countdown, give_back_form};
 use crate::texts::{Advice, Texts, fill};
 use crate::wording;
@@ -48,6 +49,8 @@ pub(crate) struct CheckoutView<'a> {
     pub(crate) problems: FieldProblems,
     pub(crate) problem: Option<Advice>,
     pub(crate) key: &'a str,
+    /// Goes with the key, whatever language the page is in later.
+    pub(crate) buyer_language: Option<Language>,
     pub(crate) test_cards: bool,
 }
 
@@ -82,6 +85,7 @@ fn form(frame: &Frame<'_>, view: &CheckoutView<'_>) -> Markup {
         form.checkout-form method="post" action={ "/shows/" (view.detail.show.show_id) "/checkout" } novalidate
             data-pay-form data-paying=(texts.paying) {
             input type="hidden" name="key" value=(view.key);
+            input type="hidden" name="buyer_language" value=(view.buyer_language.map_or("", Language::code));
             fieldset {
                 legend { (texts.buyer) }
                 (Field { label: texts.rut, name: "rut", kind: "text", value: &values.rut, hint: texts.rut_hint,

@@ -115,6 +115,7 @@ pub(crate) struct LoadedFolios {
 #[serde(default)]
 pub(crate) struct RefusedList {
     pub(crate) data: Vec<RefusedDocument>,
+    pub(crate) has_more: bool,
 }
 
 /// A document that the authority did not take.

@@ -275,7 +275,9 @@ async fn a_buyer_is_written_to_in_the_language_of_the_page() {
     let form = visitor.get(&path).await;
     let (key, language) = (form.input("key"), form.input("buyer_language"));
     assert!(visitor.get(&format!("{path}?lang=es")).await.text.contains("lang=\"es-CL\""));
-    visitor.post(&path, &payment(&key, &[("buyer_language", &language)])).await.location();
+    let mut fields = payment(&key, &[]);
+    fields.push(("buyer_language", &language));
+    visitor.post(&path, &fields).await.location();
     assert_eq!(api.buyer_languages()[3], "en");
 }
 

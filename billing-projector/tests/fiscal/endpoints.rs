@@ -257,7 +257,7 @@ async fn operators_load_folios_set_faults_and_submit_again() {
     );
     assert!(world.authority.control().outage);
     let refused = ask(&router, "GET", "/v1/ops/refused-documents", Some(KEY), None).await;
-    assert_eq!(refused.json(), serde_json::json!({"data": []}));
+    assert_eq!(refused.json(), serde_json::json!({"data": [], "has_more": false}));
     let again = ask(&router, "POST", "/v1/ops/refused-documents", Some(KEY), None).await;
     assert_eq!(again.status, StatusCode::ACCEPTED);
     billing.stop().await;

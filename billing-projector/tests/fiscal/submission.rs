@@ -161,7 +161,7 @@ async fn what_is_refused_stays_refused_until_an_operator_has_it_submitted_again(
     assert_eq!(shown.iter().filter(|one| is_shown(one)).count(), first.len());
     let asked = ask(&operators, "POST", "/v1/ops/refused-documents", Some(KEY), None).await;
     assert_eq!(asked.status, 202);
-    assert_eq!(listed().await, serde_json::json!({"data": []}));
+    assert_eq!(listed().await, serde_json::json!({"data": [], "has_more": false}));
     world.all_taken(&billing).await;
     let reopened = |event: &BillingEvent| match event {
         BillingEvent::DocumentReopened(reopened) => Some(reopened.document),

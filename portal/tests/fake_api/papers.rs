@@ -154,7 +154,8 @@ pub(super) async fn list_refused(State(api): State<FakeApi>, headers: HeaderMap)
     if let Some(refusal) = api.stands_in_the_way(&headers, true, false) {
         return refusal;
     }
-    Json(json!({ "data": api.world().papers.refused })).into_response()
+    let papers = &api.world().papers;
+    Json(json!({ "data": papers.refused, "has_more": papers.has_more })).into_response()
 }
 
 pub(super) async fn submit_again(State(api): State<FakeApi>, headers: HeaderMap) -> Response {

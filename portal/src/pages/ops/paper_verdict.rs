@@ -42,7 +42,9 @@ pub(crate) fn verdict<'a>(frame: &Frame<'_>, papers: &'a Papers) -> PaperVerdict
     if parked + refused > 0 {
         let next = if parked > 0 { texts.papers_waiting_next } else { texts.papers_refused_next };
         let n = frame.count((parked + refused) as u64);
-        let title = match (papers.parked.has_more, parked + refused) {
+        let has_more =
+            papers.parked.has_more || papers.refused.here().is_some_and(|refused| refused.has_more);
+        let title = match (has_more, parked + refused) {
             (true, _) => texts.papers_waiting_more,
             (false, 1) => texts.papers_waiting_one,
             (false, _) => texts.papers_waiting_many,
@@ -123,7 +125,8 @@ mod tests {
         assert_eq!(said(&papers), (Mark::Good, "All documents are out".into()));
         papers.folios = folios(9_000, true);
         assert_eq!(said(&papers), (Mark::Warn, "Few folios left: Boleta electrónica".into()));
-        papers.refused = Fiscal::Here(RefusedList { data: vec![RefusedDocument::default()] });
+        papers.refused =
+            Fiscal::Here(RefusedList { data: vec![RefusedDocument::default()], has_more: false });
         assert_eq!(said(&papers), (Mark::Warn, "1 document waits for you".into()));
         papers.parked.data = vec![Parked::default(), Parked::default()];
         assert_eq!(said(&papers), (Mark::Warn, "3 documents wait for you".into()));

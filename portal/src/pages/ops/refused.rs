@@ -11,7 +11,11 @@ use maud::{Markup, html};
 pub(super) fn section(frame: &Frame<'_>, refused: &Fiscal<RefusedList>) -> Markup {
     let texts = frame.language.operator_texts();
     let data = refused.here().map_or(&[][..], |refused| &refused.data[..]);
-    let count = (!data.is_empty()).then(|| frame.count(data.len() as u64));
+    let has_more = refused.here().is_some_and(|refused| refused.has_more);
+    let count = (!data.is_empty()).then(|| {
+        let listed = frame.count(data.len() as u64);
+        if has_more { format!("{listed}+") } else { listed }
+    });
     let for_all = html! {
         @if !data.is_empty() {
             form method="post" action="/ops/papers/refused" { button.button.quiet type="submit" { (texts.submit_again) } }

@@ -21,6 +21,15 @@ pub(crate) enum Language {
     English,
 }
 
+impl From<Language> for ticketflow_domain::Language {
+    fn from(language: Language) -> Self {
+        match language {
+            Language::Spanish => Self::Spanish,
+            Language::English => Self::English,
+        }
+    }
+}
+
 impl Language {
     /// Its tag, as `lang` attributes carry it.
     pub(crate) const fn tag(self) -> &'static str {

@@ -1,13 +1,13 @@
 //! Money, numbers and dates as people of each language write them. Pure.
 //!
 //! Money has one writing in both languages, the venue's: `$25.000` for pesos, whatever the reader's language, because
-//! that is what the bank statement will say. Dates are in the venue's wall clock.
+//! that is what the bank statement will say. Dates are in the venue's wall clock, written as in documents and mails.
 
 use crate::api_model::Money;
 use crate::language::Language;
 use jiff::Timestamp;
-use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
+use ticketflow_words::{date, grouped, long_date, month, time};
 
 /// Currencies without minor units, of those this continent and its neighbours use.
 const WHOLE_CURRENCIES: [&str; 5] = ["CLP", "PYG", "JPY", "KRW", "VND"];
@@ -33,39 +33,17 @@ pub(crate) fn count(language: Language, number: u64) -> String {
     }
 }
 
-fn grouped(number: u64, separator: char) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(separator);
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// `sábado 14 de noviembre de 2026, 20:30 h` or `Saturday 14 November 2026, 20:30`. An instant that cannot be read is
 /// shown as the API wrote it.
 pub(crate) fn date_time(language: Language, zone: &TimeZone, instant: &str) -> String {
     let Ok(timestamp) = instant.parse::<Timestamp>() else { return instant.to_owned() };
-    let local = timestamp.to_zoned(zone.clone());
-    let (weekday, month) = (weekday(language, local.weekday()), month(language, local.month()));
-    let (day, year, hour, minute) = (local.day(), local.year(), local.hour(), local.minute());
-    match language {
-        Language::Spanish => format!("{weekday} {day} de {month} de {year}, {hour:02}:{minute:02} h"),
-        Language::English => format!("{weekday} {day} {month} {year}, {hour:02}:{minute:02}"),
-    }
+    let (local, language) = (timestamp.to_zoned(zone.clone()), language.into());
+    format!("{}, {}", long_date(language, local.date()), time(language, local.time()))
 }
 
 /// `14 de noviembre de 2026` or `14 November 2026`. What is no day is shown as the API wrote it.
 pub(crate) fn day(language: Language, day: &str) -> String {
-    let Ok(date) = day.parse::<Date>() else { return day.to_owned() };
-    let (day, month, year) = (date.day(), month(language, date.month()), date.year());
-    match language {
-        Language::Spanish => format!("{day} de {month} de {year}"),
-        Language::English => format!("{day} {month} {year}"),
-    }
+    day.parse().map_or_else(|_| day.to_owned(), |day| date(language.into(), day))
 }
 
 /// Day, short month and hour, for the corner of a card: `("14", "nov", "20:30")`.
@@ -75,7 +53,7 @@ pub(crate) fn date_parts(
     instant: &str,
 ) -> Option<(String, String, String)> {
     let local = instant.parse::<Timestamp>().ok()?.to_zoned(zone.clone());
-    let month = month(language, local.month()).chars().take(3).collect();
+    let month = month(language.into(), local.date()).chars().take(3).collect();
     Some((local.day().to_string(), month, format!("{:02}:{:02}", local.hour(), local.minute())))
 }
 
@@ -98,52 +76,6 @@ pub(crate) fn rut(text: &str) -> String {
             }
         }
         _ => text.to_owned(),
-    }
-}
-
-fn weekday(language: Language, day: Weekday) -> &'static str {
-    const SPANISH: [&str; 7] = ["lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo"];
-    const ENGLISH: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
-    let index = usize::try_from(day.to_monday_zero_offset()).unwrap_or(0);
-    match language {
-        Language::Spanish => SPANISH[index],
-        Language::English => ENGLISH[index],
-    }
-}
-
-fn month(language: Language, month: i8) -> &'static str {
-    const SPANISH: [&str; 12] = [
-        "enero",
-        "febrero",
-        "marzo",
-        "abril",
-        "mayo",
-        "junio",
-        "julio",
-        "agosto",
-        "septiembre",
-        "octubre",
-        "noviembre",
-        "diciembre",
-    ];
-    const ENGLISH: [&str; 12] = [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ];
-    let index = usize::try_from(month - 1).unwrap_or(0).min(11);
-    match language {
-        Language::Spanish => SPANISH[index],
-        Language::English => ENGLISH[index],
     }
 }
 

@@ -42,12 +42,21 @@ const ENGLISH_MONTHS: [&str; 12] = [
 /// `14 de noviembre de 2026` or `14 November 2026`.
 #[must_use]
 pub fn date(language: Language, date: Date) -> String {
-    let month = usize::from(date.month().unsigned_abs() - 1) % 12;
-    let (day, year) = (date.day(), date.year());
+    let (day, month, year) = (date.day(), month(language, date), date.year());
     match language {
-        Language::Spanish => format!("{day} de {} de {year}", SPANISH_MONTHS[month]),
-        Language::English => format!("{day} {} {year}", ENGLISH_MONTHS[month]),
+        Language::Spanish => format!("{day} de {month} de {year}"),
+        Language::English => format!("{day} {month} {year}"),
     }
+}
+
+/// `noviembre` or `November`.
+#[must_use]
+pub fn month(language: Language, date: Date) -> &'static str {
+    let months = match language {
+        Language::Spanish => &SPANISH_MONTHS,
+        Language::English => &ENGLISH_MONTHS,
+    };
+    months[usize::from(date.month().unsigned_abs() - 1) % 12]
 }
 
 /// `sábado 14 de noviembre de 2026` or `Saturday 14 November 2026`.

@@ -24,7 +24,9 @@ pub fn money(language: Language, money: &Money) -> String {
     text
 }
 
-fn grouped(number: u64, separator: char) -> String {
+/// `45.000`: digits in groups of three.
+#[must_use]
+pub fn grouped(number: u64, separator: char) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {

@@ -9,6 +9,7 @@ mod spanish;
 
 pub(crate) use english::ENGLISH;
 pub(crate) use spanish::SPANISH;
+pub(crate) use ticketflow_words::fill;
 
 /// What happened, and what to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,23 +146,6 @@ impl Texts {
             _ => return None,
         })
     }
-}
-
-/// The sentence with its `{names}` replaced.
-pub(crate) fn fill(sentence: &str, values: &[(&str, &str)]) -> String {
-    let mut filled = String::with_capacity(sentence.len() + 32);
-    let mut rest = sentence;
-    while let Some((before, after)) = rest.split_once('{') {
-        filled.push_str(before);
-        let Some((name, tail)) = after.split_once('}') else {
-            rest = after;
-            break;
-        };
-        filled.push_str(values.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value));
-        rest = tail;
-    }
-    filled.push_str(rest);
-    filled
 }
 
 /// The names in braces of a sentence, for the tests.

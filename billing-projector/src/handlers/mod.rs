@@ -7,6 +7,7 @@ mod receipts;
 mod refused;
 mod tickets;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,9 +17,9 @@ use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, RETRY_AFTER
 use http::{HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 use ticketflow_billing_books::BillingBooks;
-use ticketflow_domain::billing::OrderDocuments;
-use ticketflow_domain::{Language, OrderId, TicketId};
-use ticketflow_event_store::{EventStore, Position};
+use ticketflow_domain::billing::{BillingCommand, OrderDocuments};
+use ticketflow_domain::{Language, OrderId, TicketId, Timestamp};
+use ticketflow_event_store::{EventStore, Position, StreamId};
 use ticketflow_http::{ApiRoutes, Problem};
 use ticketflow_telemetry::with_causes;
 use utoipa::openapi::OpenApi;
@@ -28,6 +29,7 @@ use utoipa_axum::routes;
 pub use folios::FiscalHttpPorts;
 pub use poison::PoisonPorts;
 
+use crate::books::Books;
 use crate::papers::PaperStyle;
 use crate::press::{Copy, Press, PressError};
 
@@ -95,6 +97,8 @@ pub fn fiscal_openapi() -> OpenApi {
     fiscal_table().into_document()
 }
 
+/// Commands that are written down together.
+const TOGETHER: usize = 500;
 /// How long what other instances wrote is waited for.
 const CATCHES_UP_WITHIN: Duration = Duration::from_secs(2);
 
@@ -108,6 +112,25 @@ async fn catch_up(store: &EventStore, books: &Arc<BillingBooks>) -> Result<(), P
     let folding = tokio::task::spawn_blocking(move || books.catch_up_all(store.log(), Position::MAX));
     let folded = folding.await.map_err(|_| UNAVAILABLE.detail("the server is stopping"))?;
     folded.map_err(|error| books_problem(&error))
+}
+
+/// Carries an operator's commands out, those of each stream together; says how many were done. What needs nothing any more was done by
+/// somebody else.
+async fn carry_out_all(
+    store: &EventStore,
+    books: &Arc<BillingBooks>,
+    wanted: BTreeMap<StreamId, Vec<BillingCommand>>,
+    now: Timestamp,
+) -> Result<usize, Problem> {
+    let mut done = 0;
+    for (stream, commands) in wanted {
+        let books = Books::of(store.clone(), books.clone(), stream);
+        for part in commands.chunks(TOGETHER) {
+            let answers = books.carry_out(part, now).await.map_err(|error| books_problem(&error))?;
+            done += answers.iter().filter(|answer| answer.is_ok()).count();
+        }
+    }
+    Ok(done)
 }
 
 /// The books cannot be read or written now, and the process's log says why.

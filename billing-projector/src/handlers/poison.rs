@@ -1,5 +1,6 @@
 //! `GET /v1/ops/poison` and what an operator does with what is in it: orders, refunds and mails that billing gave up on.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -14,7 +15,7 @@ use ticketflow_event_store::{EmbeddedLog, EventStore, Position, StreamId, show_e
 use ticketflow_http::{ApiJson, ApiPath, OperatorKey, Problem};
 use utoipa::ToSchema;
 
-use super::{UNAVAILABLE, books_problem, catch_up};
+use super::{UNAVAILABLE, books_problem, carry_out_all, catch_up};
 use crate::books::Books;
 
 /// So many are listed: who has more has one cause to find, not each.
@@ -134,15 +135,11 @@ pub(crate) async fn retry_all(
 ) -> Result<Response, Problem> {
     ports.operator_key.check(&headers)?;
     catch_up(&ports.store, &ports.books).await?;
-    let mut done = 0;
+    let mut wanted: BTreeMap<StreamId, Vec<BillingCommand>> = BTreeMap::new();
     for (stream, source_position, _) in ports.books.parked() {
-        match carry_out(&ports, stream, BillingCommand::Retry { source_position }).await {
-            Ok(()) => done += 1,
-            // Somebody else was first.
-            Err(problem) if problem.code() == POISON_UNKNOWN.code() => {}
-            Err(problem) => return Err(problem),
-        }
+        wanted.entry(stream).or_default().push(BillingCommand::Retry { source_position });
     }
+    let done = carry_out_all(&ports.store, &ports.books, wanted, (ports.now)()).await?;
     Ok(answer(&ports, done))
 }
 

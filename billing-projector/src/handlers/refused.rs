@@ -15,13 +15,10 @@ use ticketflow_http::Problem;
 use utoipa::ToSchema;
 
 use super::folios::FiscalHttpPorts;
-use super::{books_problem, catch_up};
-use crate::books::Books;
+use super::{carry_out_all, catch_up};
 
 /// So many are listed: who has more has one cause to find, not each.
 const MOST_LISTED: usize = 1_000;
-/// Documents that are written down together.
-const TOGETHER: usize = 500;
 
 /// What the authority did not take.
 #[derive(Serialize, ToSchema)]
@@ -95,12 +92,6 @@ pub(crate) async fn submit_again(
         let refused = books.refused().map(|(document, ..)| document);
         wanted.insert(stream, refused.map(|document| BillingCommand::Reopen { document }).collect());
     }
-    for (stream, commands) in wanted {
-        let books = Books::of(ports.store.clone(), ports.books.clone(), stream);
-        for part in commands.chunks(TOGETHER) {
-            // What is refused no longer needs nothing.
-            books.carry_out(part, (ports.now)()).await.map_err(|error| books_problem(&error))?;
-        }
-    }
+    carry_out_all(&ports.store, &ports.books, wanted, (ports.now)()).await?;
     Ok(StatusCode::ACCEPTED.into_response())
 }

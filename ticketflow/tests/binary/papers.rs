@@ -322,6 +322,14 @@ fn what_billing_gave_up_on_is_listed_retried_and_skipped() {
     let refused = poison(&["skip", &id_2, "--reason", " "]);
     assert!(!refused.status.success() && said(&refused).contains("reason"), "{}", said(&refused));
     assert!(!poison(&["retry", "999999"]).status.success());
+    // All of them, and the server still refuses: they are parked anew.
+    let before = list()[0]["parked_at"].clone();
+    assert!(poison(&["retry", "--all"]).status.success());
+    let is_anew =
+        |list: &Value| list.as_array().is_some_and(|list| list.iter().all(|one| one["parked_at"] != before));
+    server.until("both are parked anew", || {
+        list().as_array().is_some_and(|all| all.len() == 2) && is_anew(&list())
+    });
     assert!(poison(&["skip", &id_2, "--reason", "no such mailbox"]).status.success());
     mails.behave(&SmtpFaults::default()).expect("it is told");
     assert!(poison(&["retry", &id_1]).status.success());
